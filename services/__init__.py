@@ -1,0 +1,1 @@
+"""The four services. They meet only in Kafka topics and HTTP; none imports another."""

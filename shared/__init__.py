@@ -1,0 +1,1 @@
+"""What two or more services use today; no business rule lives here."""

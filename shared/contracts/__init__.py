@@ -1,0 +1,1 @@
+"""The records services exchange, the topics they stand in, and their bytes."""

@@ -1,0 +1,158 @@
+"""earshot.yaml as values: organisation, tracking, sources, taxonomy, goals and keys (design.md section 8). Pure."""
+
+from typing import Annotated, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+Scope = Literal[
+    "ingest:write",
+    "classify:read",
+    "labels:write",
+    "metrics:read",
+    "queues:read",
+    "queues:write",
+    "internal:read",
+    "admin",
+]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+
+
+class Strict(BaseModel):
+    """A configuration block: a field that does not exist is a mistake, not a wish."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Account(Strict):
+    """An identity the organisation runs on a channel; it belongs to a department."""
+
+    channel: Name
+    id: str = Field(min_length=1, max_length=512)
+    handle: str | None = None
+    department: LabelName
+    name: str | None = None
+
+
+class Organisation(Strict):
+    """Whose ears these are."""
+
+    accounts: tuple[Account, ...] = ()
+
+
+class Term(Strict):
+    """A phrase to listen for; `group` is us, or a competitor's name (share of voice)."""
+
+    term: str = Field(min_length=2, max_length=200)
+    group: str = "us"
+
+
+class Tracking(Strict):
+    """What is heard although it is addressed to nobody."""
+
+    terms: tuple[Term | Annotated[str, StringConstraints(min_length=2, max_length=200)], ...] = ()
+
+    def phrases(self) -> tuple[Term, ...]:
+        """Return every term in its long form."""
+        return tuple(each if isinstance(each, Term) else Term(term=each) for each in self.terms)
+
+
+class BlueskySource(Strict):
+    """Bluesky's Jetstream, either wire."""
+
+    type: Literal["bluesky"]
+    name: Name
+    url: str = Field(default="wss://jetstream.us-east.bsky.network/subscribe", pattern=r"^wss?://")
+    wire: Literal["v1", "v2"] = "v1"
+    idle_seconds: float = Field(default=60, gt=0, description="Reconnect when nothing arrives for so long.")
+    rewind_seconds: float = Field(default=10, ge=0, description="How far a reconnect goes back before its cursor.")
+
+
+class SlackSource(Strict):
+    """Slack's Events API, delivered to /v1/webhooks/{name}."""
+
+    type: Literal["slack"]
+    name: Name
+    signing_secret_env: str = Field(
+        default="SLACK_SIGNING_SECRET", description="Variable that holds the signing secret."
+    )
+    surface: Literal["internal", "public"] = "internal"
+
+
+class ReplaySource(Strict):
+    """A JSONL file of activities, in the form of POST /v1/activities."""
+
+    type: Literal["replay"]
+    name: Name
+    path: str = Field(min_length=1, description="The file; a relative path starts at the folder of earshot.yaml.")
+    speed: Literal["1", "10", "max"] | int = Field(
+        default="max", description="1 = as it happened, 10 = ten times, max."
+    )
+
+
+Source = Annotated[BlueskySource | SlackSource | ReplaySource, Field(discriminator="type")]
+
+
+class LabelDefinition(Strict):
+    """One department or intent of an own taxonomy."""
+
+    name: LabelName
+    description: str = Field(min_length=3, max_length=500)
+    examples: tuple[str, ...] = ()
+
+
+class Taxonomy(Strict):
+    """Departments and intents; an empty list keeps the shipped ones."""
+
+    departments: tuple[LabelDefinition, ...] = ()
+    intents: tuple[LabelDefinition, ...] = ()
+
+
+class Goal(Strict):
+    """A target a department set itself."""
+
+    department: LabelName
+    metric: LabelName
+    target: float
+    period: Literal["week", "month", "quarter", "year"] = "month"
+
+
+class Key(Strict):
+    """An API key by its hash; the key itself is never stored."""
+
+    name: Name
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
+    scopes: tuple[Scope, ...] = Field(min_length=1)
+
+
+class Configuration(Strict):
+    """The whole file."""
+
+    organisation: Organisation = Organisation()
+    tracking: Tracking = Tracking()
+    sources: tuple[Source, ...] = ()
+    taxonomy: Taxonomy = Taxonomy()
+    goals: tuple[Goal, ...] = ()
+    keys: tuple[Key, ...] = ()
+
+
+def contradictions(configuration: Configuration) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return (path, message) of everything that is well-formed but cannot be meant."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    accounts: set[tuple[str, str]] = set()
+    for index, account in enumerate(configuration.organisation.accounts):
+        if (account.channel, account.id) in accounts:
+            found.append(
+                (("organisation", "accounts", index), f"account {account.id} of {account.channel} stands here twice")
+            )
+        accounts.add((account.channel, account.id))
+    for block, names in (
+        ("sources", [each.name for each in configuration.sources]),
+        ("keys", [each.name for each in configuration.keys]),
+    ):
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                found.append(((block, index, "name"), f"{name!r} is used twice; names must differ"))
+    return found

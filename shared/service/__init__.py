@@ -1,0 +1,1 @@
+"""How a process behaves: settings, configuration, HTTP, keys, health, telemetry, logs and its consumer thread."""

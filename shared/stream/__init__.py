@@ -1,0 +1,1 @@
+"""From Kafka to a durable effect and back: batching, retry, the one loop and the one door to Kafka."""

