@@ -40,9 +40,14 @@ class ServiceParts:
 def create_app(parts: ServiceParts, routers: Sequence[APIRouter], *, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app: the given routers plus health, /metrics, sign-in and /docs, all with one error shape."""
     app = FastAPI(
-        title=f"Earshot {parts.name}", version="1", lifespan=lifespan, root_path=parts.prefix,
-        docs_url=None, redoc_url=None, openapi_url=None,
-    )  # fmt: skip
+        title=f"Earshot {parts.name}",
+        version="1",
+        lifespan=lifespan,
+        servers=[{"url": parts.prefix}] if parts.prefix else None,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
     app.state.keyring = parts.keyring
     app.state.prefix = parts.prefix
     install_problem_handlers(app)

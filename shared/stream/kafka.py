@@ -5,6 +5,8 @@ embedded Tansu broker takes session_timeout/2, hence the short session timeout.
 """
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,13 +14,16 @@ from typing import Any, Final
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import (
-    AuthenticationFailedError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
+    AuthorizationError,
+    InvalidGroupIdError,
+    InvalidTopicError,
+    KafkaConfigurationError,
     KafkaError,
     MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    SaslAuthenticationFailedError,
     TopicAlreadyExistsError,
-    TopicAuthorizationFailedError,
+    UnsupportedCodecError,
     UnsupportedVersionError,
 )
 from kafka.structs import OffsetAndMetadata
@@ -29,11 +34,14 @@ from shared.errors import PermanentError, TransientError
 from shared.stream.ports import Partition, Record
 
 PERMANENT: Final = (
-    AuthenticationFailedError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
+    AuthorizationError,
+    InvalidGroupIdError,
+    InvalidTopicError,
+    KafkaConfigurationError,
     MessageSizeTooLargeError,
-    TopicAuthorizationFailedError,
+    RecordListTooLargeError,
+    SaslAuthenticationFailedError,
+    UnsupportedCodecError,
     UnsupportedVersionError,
 )
 MAX_RECORD_BYTES: Final = 1_048_576
@@ -157,7 +165,10 @@ class KafkaSource:
             assigned = list(consumer.assignment())
             ends = consumer.end_offsets(assigned) if assigned else {}
             return {
-                Partition(each.topic, each.partition): max(0, ends[each] - consumer.position(each)) for each in assigned
+                Partition(each.topic, each.partition): max(
+                    0, max(ends[each], consumer.highwater(each) or 0) - consumer.position(each)
+                )
+                for each in assigned
             }
 
     def close(self) -> None:
@@ -176,6 +187,7 @@ class KafkaPublisher:
     linger_ms: int = 2
     delivery_timeout_ms: int = 8_000
     _producer: Any = field(default=None, init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def _open(self) -> Any:
         if self._producer is None:
@@ -197,20 +209,28 @@ class KafkaPublisher:
 
     def publish(self, records: Sequence[Outgoing]) -> None:
         """See Publisher.publish."""
-        producer = self._open()
-        with translated("publish"):
-            futures = [
-                producer.send(each.topic, key=each.key, value=each.value, headers=list(each.headers))
-                for each in records
-            ]
-            for future in futures:
-                future.get(timeout=self.delivery_timeout_ms / 1000 + 1)
+        with self._lock:
+            producer = self._open()
+        try:
+            with translated("publish"):
+                futures = [
+                    producer.send(each.topic, key=each.key, value=each.value, headers=list(each.headers))
+                    for each in records
+                ]
+                for future in futures:
+                    future.get(timeout=self.delivery_timeout_ms / 1000 + 1)
+        except TransientError:
+            # A producer that lost its broker or its sequence may never recover; a fresh one always can.
+            with self._lock:
+                if self._producer is producer:
+                    self.close()
+            raise
 
     def close(self) -> None:
         """See Publisher.close."""
         if self._producer is not None:
             with contextlib.suppress(KafkaError, OSError):
-                self._producer.close(timeout=3)
+                self._producer.close(timeout=1)
             self._producer = None
 
 
@@ -258,24 +278,39 @@ class KafkaAdmin:
 
 @dataclass
 class KafkaEnds:
-    """Reads the end offsets of topics without being in a group."""
+    """Reads the end offsets of topics without being in a group.
+
+    Tansu answers ListOffsets(latest) with the base offset of the last batch plus one, which is too small for a batch of
+    several records. The high watermark of a fetch is right on every broker, so that is what is read.
+    """
 
     address: KafkaAddress
+    timeout_seconds: float = 5.0
     _consumer: Any = field(default=None, init=False)
 
     def ends(self, topic: str) -> dict[Partition, int]:
-        """Return the next offset to be written per partition of a topic."""
+        """Return the next offset to be written per partition of a topic. Raises TransientError."""
         with translated(f"read the end offsets of {topic}"):
             if self._consumer is None:
                 self._consumer = KafkaConsumer(
                     bootstrap_servers=self.address.bootstrap_servers,
                     client_id=self.address.client_id,
+                    enable_auto_commit=False,
+                    fetch_max_wait_ms=1,
                     bootstrap_timeout_ms=5_000,
                 )
-            partitions = self._consumer.partitions_for_topic(topic) or set()
-            wanted = [TopicPartition(topic, number) for number in partitions]
-            found = self._consumer.end_offsets(wanted)
-            return {Partition(each.topic, each.partition): offset for each, offset in found.items()}
+            consumer = self._consumer
+            wanted = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            consumer.unsubscribe()  # forgets the high watermarks of the last call
+            consumer.assign(wanted)
+            for each, reported in consumer.end_offsets(wanted).items():
+                consumer.seek(each, max(0, reported))
+            deadline = time.monotonic() + self.timeout_seconds
+            while any(consumer.highwater(each) is None for each in wanted):
+                consumer.poll(timeout_ms=5)
+                if time.monotonic() > deadline:
+                    raise TransientError(f"read the end offsets of {topic}: no answer in {self.timeout_seconds} s")
+            return {Partition(each.topic, each.partition): consumer.highwater(each) for each in wanted}
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -1,0 +1,160 @@
+"""One suite for Source and Publisher: what holds on the fake log must hold on the real embedded broker."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared.contracts.codec import Outgoing
+from shared.contracts.topics import Topic
+from shared.stream.kafka import KafkaAddress, KafkaAdmin, KafkaEnds, KafkaPublisher, KafkaSource
+from shared.stream.ports import Partition, Publisher, Record, Source
+from tests.fakes.log import FakeLog, FakePublisher, FakeSource
+from tests.waiting import eventually
+
+
+@dataclass
+class Broker:
+    """A broker with one fresh topic of two partitions."""
+
+    topic: str
+    publisher: Publisher
+    join: Callable[[], Source]
+    opened: list[Source] = field(default_factory=list)
+
+    def member(self) -> Source:
+        source = self.join()
+        self.opened.append(source)
+        return source
+
+
+@pytest.fixture(params=["fake", pytest.param("tansu", marks=pytest.mark.broker)])
+def log(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
+    if request.param == "fake":
+        fake = FakeLog(partitions=2)
+        yield Broker(topic, FakePublisher(fake), lambda: FakeSource(fake, group, [topic]))
+        return
+    address = KafkaAddress(request.getfixturevalue("broker"), "contract", session_timeout_ms=3_000)
+    admin = KafkaAdmin(address)
+    admin.create([Topic(topic, 2, -1, "", "")])
+    admin.create([Topic(topic, 2, -1, "", "")])  # creating twice changes nothing
+    admin.close()
+    publisher = KafkaPublisher(address)
+    broker = Broker(topic, publisher, lambda: KafkaSource(address, group, [topic]))
+    yield broker
+    publisher.close()
+    for source in broker.opened:
+        source.close()
+
+
+def publish(log: Broker, *keys: str) -> None:
+    log.publisher.publish([Outgoing(log.topic, key.encode(), key.encode(), (("ce_id", b"1"),)) for key in keys])
+
+
+def poll(source: Source, wanted: int) -> list[Record]:
+    polled: list[Record] = []
+
+    def enough() -> bool:
+        polled.extend(source.poll(0.2, 100))
+        return len(polled) >= wanted
+
+    eventually(enough, within_seconds=20)
+    return polled
+
+
+def keys(records: Sequence[Record]) -> list[str]:
+    return sorted(record.key.decode() for record in records)
+
+
+def next_offsets(records: Sequence[Record]) -> dict[Partition, int]:
+    return {record.partition: record.next_offset for record in sorted(records, key=lambda each: each.offset)}
+
+
+def test_a_new_group_starts_at_the_beginning_with_keys_values_and_headers(log: Broker) -> None:
+    publish(log, "a", "b", "c")
+    records = poll(log.member(), 3)
+    assert keys(records) == ["a", "b", "c"]
+    assert all(record.value == record.key and record.header("ce_id") == b"1" for record in records)
+
+
+def test_records_of_one_key_stay_in_order(log: Broker) -> None:
+    for number in range(5):
+        log.publisher.publish([Outgoing(log.topic, b"same", str(number).encode())])
+    assert [record.value for record in poll(log.member(), 5)] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_what_was_committed_is_not_polled_again_by_the_next_member(log: Broker) -> None:
+    publish(log, "a", "b")
+    first = log.member()
+    first.commit(next_offsets(poll(first, 2)))
+    first.close()
+    publish(log, "c")
+    assert keys(poll(log.member(), 1)) == ["c"]
+
+
+def test_what_was_not_committed_is_polled_again(log: Broker) -> None:
+    publish(log, "a", "b")
+    first = log.member()
+    poll(first, 2)
+    first.close()
+    assert keys(poll(log.member(), 2)) == ["a", "b"]
+
+
+def test_a_paused_member_polls_nothing_and_loses_nothing(log: Broker) -> None:
+    source = log.member()
+    publish(log, "a")
+    poll(source, 1)
+    source.pause()
+    publish(log, "b", "c")
+    for _ in range(5):
+        assert source.poll(0.05, 100) == []
+    source.resume()
+    assert keys(poll(source, 2)) == ["b", "c"]
+
+
+def test_lag_counts_what_is_not_polled_yet(log: Broker) -> None:
+    source = log.member()
+    publish(log, "a")
+    poll(source, 1)
+    source.pause()
+    publish(log, "b")
+    publish(log, "c")
+    eventually(lambda: sum(source.lag().values()) == 2, within_seconds=10)
+
+
+def test_a_second_member_takes_over_a_share_and_the_first_is_told(log: Broker) -> None:
+    revoked: set[Partition] = set()
+    first = log.member()
+    first.on_revoked(revoked.update)
+    publish(log, *"abcdefgh")
+    poll(first, 8)
+    second = log.member()
+
+    def shared_out() -> bool:
+        second.poll(0.1, 100)
+        first.poll(0.1, 100)
+        return bool(revoked) and len(second.lag()) == 1 and len(first.lag()) == 1
+
+    eventually(shared_out, within_seconds=30)
+    assert set(first.lag()).isdisjoint(second.lag())
+
+
+@pytest.mark.broker
+def test_the_positions_of_a_group_and_the_ends_of_a_topic_can_be_read_from_outside(broker: str) -> None:
+    address = KafkaAddress(broker, "outside", session_timeout_ms=3_000)
+    topic, group = Topic(f"t-{uuid.uuid4().hex}", 1, -1, "", ""), f"g-{uuid.uuid4().hex}"
+    admin, ends, publisher = KafkaAdmin(address), KafkaEnds(address), KafkaPublisher(address)
+    source = KafkaSource(address, group, [topic.name])
+    try:
+        admin.create([topic])
+        assert admin.committed(group) == {}
+        publisher.publish([Outgoing(topic.name, b"k", b"v"), Outgoing(topic.name, b"k", b"w")])
+        source.commit(next_offsets(poll(source, 2)))
+        assert admin.committed(group) == {Partition(topic.name, 0): 2} == ends.ends(topic.name)
+        publisher.publish([Outgoing(topic.name, b"k", b"x") for _ in range(500)])
+        assert ends.ends(topic.name) == {Partition(topic.name, 0): 502}
+    finally:
+        for each in (source, publisher, ends, admin):
+            each.close()
