@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -112,13 +113,35 @@ class _Measured:
         await self.app(scope, receive, measured)
 
 
-def serve(app: FastAPI, settings: HttpSettings, *, failed: Callable[[], bool] = lambda: False) -> None:
-    """Serve until SIGTERM or Ctrl-C; exits non-zero when `failed` says that the service stopped by itself."""
+class _Server(uvicorn.Server):
+    """Tells the app that the end begins, so that endless answers end instead of using up the shutdown time."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by uvicorn at SIGTERM and Ctrl-C."""
+        self.stopping()
+        super().handle_exit(sig, frame)
+
+
+def serve(
+    app: FastAPI,
+    settings: HttpSettings,
+    *,
+    failed: Callable[[], bool] = lambda: False,
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; exits non-zero when `failed` says that the service stopped by itself.
+
+    `stopping` is called in the signal handler, before open requests are waited for.
+    """
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds, proxy_headers=False, h11_max_incomplete_event_size=65_536,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = _Server(config, stopping)
     sockets = None if settings.fd is None else [socket.socket(fileno=os.dup(settings.fd))]
     server.run(sockets=sockets)
     if failed() or not server.started:

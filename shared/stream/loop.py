@@ -100,7 +100,7 @@ class Loop:
             return
         try:
             self._effect(batch.records)
-            self.source.commit(committable(batch.records))
+            self._commit(batch.records)
         except TransientError as error:
             # Uncommitted, so it is read again at the next start: late, never lost.
             self.watcher.retrying(error, 1)
@@ -112,7 +112,7 @@ class Loop:
         while batch.records:
             try:
                 rejected = self._effect(batch.records)
-                self.source.commit(committable(batch.records))
+                self._commit(batch.records)
             except TransientError as error:
                 attempt += 1
                 self.watcher.retrying(error, attempt)
@@ -130,6 +130,9 @@ class Loop:
         if rejected:
             self.rejections.publish([encode_rejection(rejection) for rejection in rejected])
         return len(rejected)
+
+    def _commit(self, records: Sequence[Record]) -> None:
+        self.source.commit(committable(records))
 
     def _wait(self, seconds: float, stop: threading.Event) -> bool:
         """Wait while staying in the group; False when the service is asked to stop."""
