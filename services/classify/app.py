@@ -1,0 +1,118 @@
+"""Composition root of the classify service: the only file that chooses implementations."""
+
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from services.classify.api.routes import classify_router
+from services.classify.core.labels import unknown_labels
+from services.classify.core.ports import Scorer
+from services.classify.model.onnx_scorer import open_onnx_scorer
+from services.classify.settings import ClassifySettings
+from services.classify.worker import ClassifyHandler
+from shared.clock import utc_now
+from shared.contracts.configuration import Configuration
+from shared.contracts.topics import POSTS_RECEIVED
+from shared.errors import PermanentError
+from shared.service.auth import Keyring
+from shared.service.configuration import load_configuration
+from shared.service.health import Health
+from shared.service.http import ServiceParts, create_app, serve
+from shared.service.logs import configure_logs
+from shared.service.settings import EarshotSettings, HttpSettings, KafkaSettings
+from shared.service.telemetry import Telemetry
+from shared.service.worker import LoopThread
+from shared.stream.batching import BatchPolicy
+from shared.stream.kafka import KafkaPublisher, KafkaSource
+from shared.stream.loop import Loop
+from shared.stream.ports import Publisher
+
+GROUP = "classify"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything read from the environment, once."""
+
+    earshot: EarshotSettings
+    http: HttpSettings
+    kafka: KafkaSettings
+    classify: ClassifySettings
+
+
+def read_settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings(EarshotSettings(), HttpSettings(), KafkaSettings(), ClassifySettings())
+
+
+def open_scorer(settings: ClassifySettings) -> Scorer:
+    """Return the chosen model, loaded. Raises ContractError for a broken artefact, ConfigurationError for the rest."""
+    if settings.backend == "onnx":
+        return open_onnx_scorer(settings.artefact, threads=settings.threads, remembered_texts=settings.remembered_texts)
+    # Imported only here: the default backend must not need, and does not load, torch.
+    from services.classify.model.sentence_transformers_scorer import open_sentence_transformers_scorer  # noqa: PLC0415
+
+    return open_sentence_transformers_scorer(settings.model, remembered_texts=settings.remembered_texts)
+
+
+def warn_of_unknown_labels(configuration: Configuration, scorer: Scorer) -> None:
+    """Log the labels of an own taxonomy that the model cannot give."""
+    wanted = configuration.taxonomy
+    names = [each.name for each in (*wanted.departments, *wanted.intents)]
+    if unknown := unknown_labels(names, scorer.heads):
+        structlog.get_logger(__name__).warning(
+            "the model does not know these labels of the taxonomy; no post will get them", labels=unknown
+        )
+
+
+def build_worker(settings: Settings, scorer: Scorer, telemetry: Telemetry) -> tuple[LoopThread, Publisher]:
+    """Return the consumer of this process, not yet started, and the publisher it writes with."""
+    kafka = settings.kafka.address("earshot-classify")
+    held = settings.classify
+    policy = BatchPolicy(held.batch_max_records, held.batch_max_bytes, held.batch_max_age_seconds)
+    publisher = KafkaPublisher(kafka)
+    handler = ClassifyHandler(scorer, publisher, utc_now, telemetry)
+    source = KafkaSource(kafka, GROUP, [POSTS_RECEIVED.name])
+    loop = Loop(source, handler, publisher, policy, time.monotonic, telemetry.watch(GROUP))
+    return LoopThread(GROUP, loop, time.monotonic), publisher
+
+
+def build_app(settings: Settings, scorer: Scorer, telemetry: Telemetry) -> tuple[FastAPI, LoopThread]:
+    """Return the HTTP app, whose lifespan runs the worker, and the worker."""
+    configuration = load_configuration(settings.earshot.config)
+    warn_of_unknown_labels(configuration, scorer)
+    worker, publisher = build_worker(settings, scorer, telemetry)
+    health = Health()
+    health.register(f"loop {GROUP}", worker.problem)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        worker.start()
+        yield
+        await run_in_threadpool(worker.stop)
+        await run_in_threadpool(publisher.close)
+
+    key = settings.earshot.api_key
+    keyring = Keyring(configuration, key.get_secret_value() if key else None)
+    parts = ServiceParts("classify", keyring, health, telemetry, settings.http.prefix)
+    return create_app(parts, [classify_router(scorer)], lifespan=lifespan), worker
+
+
+def main() -> None:
+    """Run the service until SIGTERM; exits non-zero when it cannot start or the loop stopped by itself."""
+    settings = read_settings()
+    configure_logs("classify", level=settings.earshot.log_level, form=settings.earshot.log_format)
+    try:
+        scorer = open_scorer(settings.classify)
+        app, worker = build_app(settings, scorer, Telemetry("classify"))
+    except PermanentError as error:
+        structlog.get_logger(__name__).critical("cannot start", error=str(error))
+        sys.exit(1)
+    structlog.get_logger(__name__).info("model loaded", model=scorer.model, backend=settings.classify.backend)
+    serve(app, settings.http, failed=lambda: worker.failed is not None)
