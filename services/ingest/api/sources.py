@@ -1,0 +1,52 @@
+"""GET /v1/sources: what every source is doing."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from services.ingest.api.schemas import SourceCounts, SourceGap, SourcesView, SourceView
+from services.ingest.states import SourceState
+from shared.clock import Clock
+from shared.service.auth import Principal, authenticate
+from shared.service.problems import HttpProblem
+
+
+def may_see_sources(principal: Annotated[Principal, Depends(authenticate)]) -> Principal:
+    """Return the caller when the key has one of two scopes. Raises HttpProblem 403."""
+    if not (principal.may("ingest:write") or principal.may("metrics:read")):
+        raise HttpProblem(403, f"The key {principal.name!r} lacks the scope ingest:write or metrics:read.")
+    return principal
+
+
+def sources_router(states: Sequence[SourceState], clock: Clock) -> APIRouter:
+    """Return GET /v1/sources."""
+    router = APIRouter(prefix="/v1", tags=["sources"])
+
+    @router.get("/sources", dependencies=[Depends(may_see_sources)])
+    async def get_sources() -> SourcesView:
+        """Answer state, last activity, cursor, counts, gaps and last error of every configured source."""
+        now = clock()
+        return SourcesView(sources=[_view(state, now) for state in states])
+
+    return router
+
+
+def _view(state: SourceState, now: datetime) -> SourceView:
+    stands_for = state.cursor_at or state.cursor_saved_at
+    age = None if stands_for is None else max(0.0, round((now - stands_for).total_seconds(), 3))
+    return SourceView(
+        name=state.name,
+        type=state.kind,
+        state=state.phase.value,
+        last_activity_at=state.last_activity_at,
+        cursor=state.cursor,
+        cursor_age_seconds=age,
+        counts=SourceCounts(**asdict(state.counts)),
+        gaps=[SourceGap(began_at=gap.began_at, ended_at=gap.ended_at, reason=gap.reason) for gap in state.gaps],
+        last_error=state.last_error,
+        last_error_at=state.last_error_at,
+        progress=state.progress or None,
+    )

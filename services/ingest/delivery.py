@@ -1,0 +1,74 @@
+"""What every source does with what it heard: publish until it is durable, save the cursor, note what it missed."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.ingest.cursors import CursorStore, Gap, SavedCursor
+from services.ingest.intake import Intake
+from services.ingest.states import Phase, SourceState
+from shared.clock import Clock
+from shared.contracts.codec import Outgoing
+from shared.contracts.rejection import Rejection
+from shared.errors import TransientError
+from shared.stream.retry import RetryPolicy
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A cursor to save: as stored, as shown, where the source began, and the platform's time it stands for."""
+
+    cursor: str
+    shown: str
+    began: str
+    at: datetime | None = None
+
+
+@dataclass
+class Delivery:
+    """Shared by all sources of a process. `rewind_seconds` takes each source back once, after a memory broker died."""
+
+    intake: Intake
+    cursors: CursorStore
+    clock: Clock
+    jitter: Callable[[], float]
+    rewind_seconds: float = 0.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    _resumed: set[str] = field(default_factory=set)
+
+    async def resume(self, source: str) -> SavedCursor | None:
+        """Return where a source goes on; at its first start in this process as far back as a crash may have lost."""
+        first = source not in self._resumed
+        seconds = self.rewind_seconds if first else 0.0
+        found = await asyncio.to_thread(self.cursors.rewound, source, seconds)
+        self._resumed.add(source)
+        return found
+
+    async def publish(
+        self, state: SourceState, accepted: Sequence[Outgoing], rejected: Sequence[Rejection], *, ignored: int = 0
+    ) -> None:
+        """Return once everything is durable; while the broker is away it waits and tries again, for ever."""
+        phase = state.phase
+        attempt = 0
+        while True:
+            try:
+                await self.intake.publish(accepted, rejected)
+                break
+            except TransientError as error:
+                attempt += 1
+                state.failed(error, phase=Phase.BACKING_OFF)
+                await asyncio.sleep(self.retry.delay_seconds(attempt, jitter=self.jitter()))
+        state.phase = phase
+        state.heard(accepted=len(accepted), ignored=ignored, rejected=rejected)
+
+    async def save(self, state: SourceState, saving: Saving) -> None:
+        """Save a cursor; only after what lies before it was published. Raises TransientError."""
+        now = self.clock()
+        await asyncio.to_thread(self.cursors.save, state.name, saving.cursor, began=saving.began, at=now)
+        state.stands_at(saving.shown, saved_at=now, at=saving.at)
+
+    async def missed(self, state: SourceState, gap: Gap) -> None:
+        """Keep a gap and show it. Raises TransientError."""
+        await asyncio.to_thread(self.cursors.add_gap, state.name, gap)
+        state.missed(gap)

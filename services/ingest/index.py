@@ -1,0 +1,59 @@
+"""The activity index in SQL: what a bare delete, undo or account removal takes back. Written before publishing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Engine, Row, select
+
+from services.ingest.core.known import Known
+from services.ingest.database import ACTIVITIES, translated, upsert
+from shared.contracts.activity import Direction, Surface, Verb
+
+IDS_PER_QUERY = 500
+
+
+class SqlActivityIndex:
+    """Implements ActivityIndex on SQLAlchemy Core."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._upsert = upsert(engine, ACTIVITIES)
+
+    def put(self, entries: Sequence[Known]) -> None:
+        """See ActivityIndex.put."""
+        if not entries:
+            return
+        rows = [asdict(entry) for entry in entries]
+        with translated("write the activity index"), self._engine.begin() as connection:
+            connection.execute(self._upsert, rows)
+
+    def find(self, ids: Iterable[str]) -> Mapping[str, Known]:
+        """See ActivityIndex.find."""
+        wanted = sorted(set(ids))
+        found: dict[str, Known] = {}
+        if not wanted:
+            return found
+        with translated("read the activity index"), self._engine.connect() as connection:
+            for start in range(0, len(wanted), IDS_PER_QUERY):
+                some = wanted[start : start + IDS_PER_QUERY]
+                rows = connection.execute(select(ACTIVITIES).where(ACTIVITIES.c.id.in_(some)))
+                found.update((row.id, _known(row)) for row in rows)
+        return found
+
+    def of_actor(self, channel: str, actor: str) -> Sequence[Known]:
+        """See ActivityIndex.of_actor."""
+        wanted = select(ACTIVITIES).where(ACTIVITIES.c.channel == channel, ACTIVITIES.c.actor == actor)
+        with translated("read the activity index"), self._engine.connect() as connection:
+            return [_known(row) for row in connection.execute(wanted.order_by(ACTIVITIES.c.id))]
+
+
+def _known(row: Row[tuple[object, ...]]) -> Known:
+    held = row._asdict()
+    return Known(
+        **{
+            **held,
+            "verb": Verb(held["verb"]),
+            "surface": Surface(held["surface"]),
+            "direction": Direction(held["direction"]),
+        }
+    )
