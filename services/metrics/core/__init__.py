@@ -1,0 +1,1 @@
+"""What the metrics service decides, without I/O: rows, kinds, definitions and queries."""

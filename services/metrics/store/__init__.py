@@ -1,0 +1,1 @@
+"""The one door to ClickHouse, embedded (chDB) or a server."""

@@ -1,0 +1,102 @@
+"""Writes versions, resolves facts, recomputes aggregates; one writer per thread. docs/adr/0004 says why it is exact."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from clickhouse_connect.driver.client import Client
+
+from services.metrics.core.rows import REJECTION_COLUMNS, VERSION_COLUMNS, Row, VersionBatch
+from services.metrics.store import statements
+from services.metrics.store.clickhouse import WRITE_SETTINGS, ClickHouseAddress, open_client, translated
+
+
+@dataclass
+class ClickHouseFacts:
+    """Implements core.ports.Facts. `name` tells this sink's scratch table from those of other sinks."""
+
+    address: ClickHouseAddress
+    name: str
+    _client: Client | None = field(default=None, init=False)
+
+    def _open(self) -> Client:
+        if self._client is None:
+            self._client = open_client(self.address, dict(WRITE_SETTINGS), database=self.address.database)
+        return self._client
+
+    @property
+    def _scratch(self) -> str:
+        return f"scratch_{self.name}"
+
+    def apply(self, batch: VersionBatch) -> None:
+        """See Facts.apply. The order makes it exact: insert, stamp, read, write; level by level."""
+        if not batch.rows:
+            return
+        client = self._open()
+        self._insert_versions(client, batch)
+        self._resolve(client, batch.touched)
+        for doing, text in (
+            ("blank deleted texts", statements.SCRUB),
+            ("recompute minutes", statements.RECOMPUTE_MINUTES),
+            ("recompute hours", statements.RECOMPUTE_HOURS),
+        ):
+            with translated(doing):
+                self._run(client, text, self._stamp(client))
+
+    def _insert_versions(self, client: Client, batch: VersionBatch) -> None:
+        columns = batch.columns()
+        with translated("insert versions"):
+            # Of two rows of one version the one that came later wins, also within a batch.
+            first = self._stamp(client)
+            heard = list(range(first, first + len(batch.rows)))
+            client.insert("versions", [*columns, heard], column_names=[*VERSION_COLUMNS, "heard"], column_oriented=True)
+
+    def _resolve(self, client: Client, touched: list[int]) -> None:
+        """Write the facts of everything the batch concerns; what that is, the scratch table holds."""
+        with translated("resolve activities"):
+            # Before anything is read, also what belongs together: of two writers the one that read later wins.
+            stamp = self._stamp(client)
+            self._run(client, statements.CREATE_SCRATCH)
+            self._run(client, statements.EMPTY_SCRATCH)
+            part = [statements.SELF] * len(touched)
+            client.insert(self._scratch, [part, touched], column_names=["part", "value"], column_oriented=True)
+            for text in (statements.WIDEN, statements.SURROUND, statements.FIND_SEVERAL):
+                self._run(client, text)
+            self._run(client, statements.RESOLVE, stamp)
+
+    def _run(self, client: Client, text: str, stamp: int | None = None) -> None:
+        parameters = None if stamp is None else {"stamp": stamp}
+        client.command(text.format(scratch=self._scratch), parameters=parameters)
+
+    def _stamp(self, client: Client) -> int:
+        return int(str(client.command(statements.STAMP)))
+
+    def close(self) -> None:
+        """Drop the scratch table and let go of the connection."""
+        if self._client is not None:
+            with translated("drop the scratch table"):
+                self._client.command(f"DROP TABLE IF EXISTS {self._scratch}")
+            self._client.close()
+            self._client = None
+
+
+@dataclass
+class ClickHouseRejections:
+    """Implements core.ports.Rejections."""
+
+    address: ClickHouseAddress
+    _client: Client | None = field(default=None, init=False)
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """See Rejections.keep."""
+        if not rows:
+            return
+        if self._client is None:
+            self._client = open_client(self.address, dict(WRITE_SETTINGS), database=self.address.database)
+        with translated("insert rejections"):
+            self._client.insert("rejections", [list(row) for row in rows], column_names=list(REJECTION_COLUMNS))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
