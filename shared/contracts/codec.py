@@ -11,8 +11,15 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from shared.contracts.activity import POST_VERBS, Activity, ClassifiedActivity
+from shared.contracts.correction import Correction
 from shared.contracts.rejection import Reason, Rejection, reject
-from shared.contracts.topics import POSTS_CLASSIFIED, POSTS_RECEIVED, REACTIONS_RECEIVED, RECORDS_REJECTED
+from shared.contracts.topics import (
+    LABELS_CORRECTED,
+    POSTS_CLASSIFIED,
+    POSTS_RECEIVED,
+    REACTIONS_RECEIVED,
+    RECORDS_REJECTED,
+)
 
 Headers = tuple[tuple[str, bytes], ...]
 AnyActivity = TypeVar("AnyActivity", bound=Activity)
@@ -76,6 +83,19 @@ def encode_rejection(rejection: Rejection) -> Outgoing:
         ("content-type", b"application/json"),
     )
     return Outgoing(RECORDS_REJECTED.name, rejection.origin.encode(), value, headers)
+
+
+def encode_correction(correction: Correction) -> Outgoing:
+    """Return the record of a label correction; told again, it has the same id."""
+    text = f"{correction.id}\n{correction.version}\nlabels"
+    headers = (
+        ("ce_id", hashlib.sha256(text.encode()).hexdigest()[:32].encode()),
+        ("ce_source", b"/earshot/queues"),
+        ("ce_type", b"earshot.labels.corrected.v1"),
+        ("ce_specversion", b"1.0"),
+        ("content-type", b"application/json"),
+    )
+    return Outgoing(LABELS_CORRECTED.name, correction.id.encode(), correction.model_dump_json().encode(), headers)
 
 
 def decode(contract: type[AnyActivity], value: bytes | None, *, origin: str, at: datetime) -> AnyActivity | Rejection:

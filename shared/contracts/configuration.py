@@ -1,8 +1,10 @@
-"""earshot.yaml as values: organisation, tracking, sources, taxonomy, goals and keys (design.md section 8). Pure."""
+"""earshot.yaml as values: organisation, tracking, sources, taxonomy, goals, queues and keys (design.md section 8)."""
 
-from typing import Annotated, Final, Literal, get_args
+import re
+from typing import Annotated, Final, Literal, Self, get_args
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -119,6 +121,74 @@ class Goal(Strict):
     period: Literal["week", "month", "quarter", "year"] = "month"
 
 
+class ServiceLevel(Strict):
+    """How soon a first response is promised; the rule that names more of a post wins, of equal ones the first."""
+
+    department: LabelName | None = None
+    intent: LabelName | None = None
+    first_response_minutes: int = Field(ge=1, le=525_600, description="Of business hours, where there are any.")
+
+
+def _minute_of_day(given: object) -> object:
+    # YAML reads 17:00 without quotes as a number to the base of 60: 1020, which is the minute of the day.
+    found = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)", given) if isinstance(given, str) else None
+    return int(found[1]) * 60 + int(found[2]) if found else given
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone, expected for example Europe/Berlin") from error
+    return name
+
+
+MinuteOfDay = Annotated[int, BeforeValidator(_minute_of_day), Field(ge=0, le=1_440)]
+"""A time of day as hh:mm, up to 24:00; held as minutes since midnight."""
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class BusinessHours(Strict):
+    """When people are at work: the clocks of service levels run only then."""
+
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    days: tuple[Day, ...] = Field(default=("mon", "tue", "wed", "thu", "fri"), min_length=1)
+    start: MinuteOfDay = 540
+    end: MinuteOfDay = 1_020
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError("business hours end before they start; hours over midnight are not supported")
+        return self
+
+
+Points = Annotated[int, Field(ge=0, le=100)]
+
+
+class PriorityWeights(Strict):
+    """Points that add up to an item's priority, 100 at most."""
+
+    intents: dict[LabelName, Points] = {
+        "outage": 30, "cancellation": 30, "complaint": 22, "request": 14, "purchase_interest": 14, "question": 12,
+        "suggestion": 6, "praise": 3,
+    }  # fmt: skip
+    sentiments: dict[LabelName, Points] = {"negative": 15, "neutral": 3}
+    reach: Points = Field(default=15, description="For an author with `reach_followers`; less, on a log scale, below.")
+    reach_followers: int = Field(default=100_000, ge=1, le=10**9)
+    age: Points = Field(default=15, description="For a post that waits `age_hours`; less, in proportion, before.")
+    age_hours: int = Field(default=24, ge=1, le=8_760)
+    service_level: Points = Field(default=25, description="For an overdue post; three fifths of it when at risk.")
+
+
+class Queues(Strict):
+    """What the live queues promise and in which order they work."""
+
+    sla: tuple[ServiceLevel, ...] = ()
+    business_hours: BusinessHours | None = None
+    priority: PriorityWeights = PriorityWeights()
+
+
 class Key(Strict):
     """An API key by its hash; the key itself is never stored."""
 
@@ -135,6 +205,7 @@ class Configuration(Strict):
     sources: tuple[Source, ...] = ()
     taxonomy: Taxonomy = Taxonomy()
     goals: tuple[Goal, ...] = ()
+    queues: Queues = Queues()
     keys: tuple[Key, ...] = ()
 
 
@@ -155,4 +226,10 @@ def contradictions(configuration: Configuration) -> list[tuple[tuple[str | int, 
         for index, name in enumerate(names):
             if name in names[:index]:
                 found.append(((block, index, "name"), f"{name!r} is used twice; names must differ"))
+    promised = [(each.department, each.intent) for each in configuration.queues.sla]
+    found += [
+        (("queues", "sla", index), "an earlier rule is for the same department and intent; keep one of them")
+        for index, names in enumerate(promised)
+        if names in promised[:index]
+    ]
     return found

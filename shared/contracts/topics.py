@@ -35,5 +35,8 @@ POSTS_CLASSIFIED: Final = Topic(
     "posts.classified.v1", 4, 7 * DAY_MS, "as posts.received.v1", "Activity plus classification (null for a delete)"
 )
 RECORDS_REJECTED: Final = Topic("records.rejected.v1", 1, -1, "origin", "Rejection")
+LABELS_CORRECTED: Final = Topic(
+    "labels.corrected.v1", 1, -1, "the post's activity id", "Correction: labels before and after, by whom, when"
+)
 
-TOPICS: Final = (POSTS_RECEIVED, REACTIONS_RECEIVED, POSTS_CLASSIFIED, RECORDS_REJECTED)
+TOPICS: Final = (POSTS_RECEIVED, REACTIONS_RECEIVED, POSTS_CLASSIFIED, RECORDS_REJECTED, LABELS_CORRECTED)

@@ -48,6 +48,7 @@ def create_app(parts: ServiceParts, routers: Sequence[APIRouter], *, lifespan: L
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # its redirects would miss the prefix of the front door
     )
     app.state.keyring = parts.keyring
     app.state.prefix = parts.prefix

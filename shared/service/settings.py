@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.stream.kafka import KafkaAddress
+
 
 class EarshotSettings(BaseSettings):
     """Where this installation lives."""
@@ -43,3 +45,12 @@ class KafkaSettings(BaseSettings):
     session_timeout_ms: int = Field(
         default=6_000, ge=3_000, le=60_000, description="Group session timeout in milliseconds."
     )
+    alone: bool = Field(
+        default=False,
+        description="This process is the only reader of its groups, so it takes all partitions without joining; set by "
+        "the launcher for the embedded broker, whose joins take 3 s and sometimes 20. Never set it with replicas.",
+    )
+
+    def address(self, client_id: str) -> KafkaAddress:
+        """Return where the brokers are, for a client of that name."""
+        return KafkaAddress(self.bootstrap_servers, client_id, self.session_timeout_ms, self.alone)

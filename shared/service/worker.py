@@ -49,9 +49,9 @@ class LoopThread:
             return f"stopped: {self.failed}"
         if not self.loop.progress.running:
             return "not started yet"
-        if self.loop.progress.polled_at == 0.0:
-            return self.loop.progress.blocked_by or "joining its consumer group"
         if self.loop.progress.blocked_by:
             return self.loop.progress.blocked_by
+        if not self.loop.progress.joined:
+            return "joining its consumer group"
         silent = self.monotonic() - self.loop.progress.polled_at
         return f"has not polled for {silent:.0f} s" if silent > STALL_SECONDS else None

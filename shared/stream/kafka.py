@@ -67,6 +67,8 @@ class KafkaAddress:
     bootstrap_servers: str
     client_id: str
     session_timeout_ms: int = 6_000
+    alone: bool = False
+    """The one reader of every group takes all partitions at once instead of joining (ADR 0009)."""
 
 
 class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # the library is untyped
@@ -74,13 +76,15 @@ class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # the libr
 
     def __init__(self) -> None:
         self.callback: Callable[[frozenset[Partition]], None] = lambda _: None
+        self.joined = False
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called by the library inside poll."""
         self.callback(frozenset(Partition(each.topic, each.partition) for each in revoked))
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Called by the library inside poll; nothing to do, offsets come from the group."""
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # noqa: ARG002  # the library's signature
+        """Called by the library inside poll, also with nothing; offsets come from the group."""
+        self.joined = True
 
 
 @dataclass
@@ -98,7 +102,7 @@ class KafkaSource:
     def _open(self) -> Any:
         if self._consumer is None:
             with translated("connect the consumer"):
-                self._consumer = KafkaConsumer(
+                consumer = KafkaConsumer(
                     bootstrap_servers=self.address.bootstrap_servers,
                     client_id=self.address.client_id,
                     group_id=self.group,
@@ -112,13 +116,25 @@ class KafkaSource:
                     max_poll_records=50_000,
                     bootstrap_timeout_ms=5_000,
                 )
-                self._consumer.subscribe(list(self.topics), listener=self._listener)
+                self._consumer = consumer
+                if not self.address.alone:
+                    consumer.subscribe(list(self.topics), listener=self._listener)
         return self._consumer
+
+    def _take_all(self, consumer: Any) -> None:
+        """Take every partition, without a group join; offsets are committed under the group's name all the same."""
+        found = {topic: consumer.partitions_for_topic(topic) for topic in self.topics}
+        if missing := [topic for topic, partitions in found.items() if not partitions]:
+            raise TransientError(f"the topics {', '.join(missing)} are not there yet; they are looked for again")
+        consumer.assign([TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers])
+        self._listener.joined = True
 
     def poll(self, timeout_seconds: float, max_records: int) -> Sequence[Record]:
         """See Source.poll."""
         consumer = self._open()
         with translated("poll"):
+            if self.address.alone and not self._listener.joined:
+                self._take_all(consumer)
             polled = consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max(1, max_records))
             if self._paused and consumer.assignment():
                 # A rebalance during a pause hands out fresh, unpaused partitions; what slipped through is read again.
@@ -157,6 +173,10 @@ class KafkaSource:
     def on_revoked(self, callback: Callable[[frozenset[Partition]], None]) -> None:
         """See Source.on_revoked."""
         self._listener.callback = callback
+
+    def joined(self) -> bool:
+        """See Source.joined."""
+        return self._listener.joined
 
     def lag(self) -> Mapping[Partition, int]:
         """See Source.lag."""

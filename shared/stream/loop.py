@@ -43,6 +43,7 @@ class Progress:
     """What health and freshness read from another thread; plain attributes, each written by the loop only."""
 
     running: bool = False
+    joined: bool = False
     polled_at: float = 0.0
     blocked_by: str | None = None
     handled: int = 0
@@ -90,6 +91,7 @@ class Loop:
             return
         now = self.monotonic()
         self.progress.polled_at = now
+        self.progress.joined = self.source.joined()
         self.progress.blocked_by = None
         batch.add(polled, now)
         if batch.due(now):

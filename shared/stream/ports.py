@@ -58,6 +58,9 @@ class Source(Protocol):
     def on_revoked(self, callback: Callable[[frozenset[Partition]], None]) -> None:
         """Call back, within `poll`, with partitions that were taken away."""
 
+    def joined(self) -> bool:
+        """Tell whether the group has let this member in; it may own no partition all the same."""
+
     def lag(self) -> Mapping[Partition, int]:
         """Return per assigned partition how many records are not yet polled."""
 

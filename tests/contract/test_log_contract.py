@@ -8,6 +8,7 @@ import pytest
 
 from shared.contracts.codec import Outgoing
 from shared.contracts.topics import Topic
+from shared.errors import TransientError
 from shared.stream.kafka import KafkaAddress, KafkaAdmin, KafkaEnds, KafkaPublisher, KafkaSource
 from shared.stream.ports import Partition, Publisher, Record, Source
 from tests.fakes.log import FakeLog, FakePublisher, FakeSource
@@ -79,6 +80,12 @@ def test_a_new_group_starts_at_the_beginning_with_keys_values_and_headers(log: B
     assert all(record.value == record.key and record.header("ce_id") == b"1" for record in records)
 
 
+def test_a_member_knows_when_the_group_has_let_it_in(log: Broker) -> None:
+    source = log.member()
+    assert not source.joined()
+    eventually(lambda: not source.poll(0.1, 1) and source.joined(), within_seconds=10)
+
+
 def test_records_of_one_key_stay_in_order(log: Broker) -> None:
     for number in range(5):
         log.publisher.publish([Outgoing(log.topic, b"same", str(number).encode())])
@@ -139,6 +146,27 @@ def test_a_second_member_takes_over_a_share_and_the_first_is_told(log: Broker) -
 
     eventually(shared_out, within_seconds=30)
     assert set(first.lag()).isdisjoint(second.lag())
+
+
+@pytest.mark.broker
+def test_a_reader_alone_takes_all_partitions_at_once_and_goes_on_where_it_committed(broker: str) -> None:
+    address = KafkaAddress(broker, "alone", alone=True)
+    topic, group = Topic(f"t-{uuid.uuid4().hex}", 3, -1, "", ""), f"g-{uuid.uuid4().hex}"
+    admin, publisher = KafkaAdmin(address), KafkaPublisher(address)
+    first, second = (KafkaSource(address, group, [topic.name]) for _ in range(2))
+    try:
+        with pytest.raises(TransientError, match="not there yet"):
+            first.poll(0, 1)
+        admin.create([topic])
+        publisher.publish([Outgoing(topic.name, key.encode(), b"v") for key in "abcdef"])
+        first.commit(next_offsets(poll(first, 6)))
+        assert len(first.lag()) == 3
+        first.close()
+        publisher.publish([Outgoing(topic.name, b"g", b"v")])
+        assert keys(poll(second, 1)) == ["g"]
+    finally:
+        for each in (first, second, publisher, admin):
+            each.close()
 
 
 @pytest.mark.broker

@@ -145,6 +145,20 @@ def test_killing_the_whole_tree_then_a_start_and_a_resend_give_exact_totals(
     assert system.totals()["engagement"] == 2_000
 
 
+def test_what_was_answered_202_survives_a_kill_of_the_whole_tree_without_a_resend(
+    install: Callable[..., System], shared_folder: Path
+) -> None:
+    system = install()
+    system.start()
+    texts = real_texts(shared_folder, 1_500)
+    for start in (0, 500, 1_000):
+        system.send(a_post(number, texts[number]) for number in range(start, start + 500))
+        system.kill_tree()
+        system.start()
+    settled(system, 1_500)
+    assert system.totals()["engagement"] == 1_500
+
+
 def test_a_clean_stop_stores_what_was_accepted(install: Callable[..., System], shared_folder: Path) -> None:
     system = install()
     system.start()

@@ -46,7 +46,7 @@ class FakeSource:
     positions: dict[Partition, int] = field(default_factory=dict)
     paused: bool = False
     closed: bool = False
-    joined: bool = False
+    is_member: bool = False
     revoking: frozenset[Partition] = frozenset()
 
     def _wanted(self) -> set[Partition]:
@@ -61,8 +61,8 @@ class FakeSource:
 
     def poll(self, timeout_seconds: float, max_records: int) -> Sequence[Record]:
         self.log.check_reachable()
-        if not self.joined:
-            self.joined = True
+        if not self.is_member:
+            self.is_member = True
             self.log.owners[self.group].append(self)
         wanted = self._wanted()
         if gone := frozenset(set(self.positions) - wanted):
@@ -95,6 +95,9 @@ class FakeSource:
 
     def on_revoked(self, callback: Callable[[frozenset[Partition]], None]) -> None:
         self.callback = callback
+
+    def joined(self) -> bool:
+        return self.is_member
 
     def lag(self) -> Mapping[Partition, int]:
         return {each: len(self.log.records[each]) - at for each, at in self.positions.items()}

@@ -1,0 +1,1 @@
+"""How Earshot is started: the embedded launcher here; containers beside it."""
