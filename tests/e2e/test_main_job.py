@@ -159,6 +159,25 @@ def test_what_was_answered_202_survives_a_kill_of_the_whole_tree_without_a_resen
     assert system.totals()["engagement"] == 1_500
 
 
+def test_a_killed_broker_loses_nothing_that_was_accepted(install: Callable[..., System], shared_folder: Path) -> None:
+    system = install()
+    system.start()
+    texts = real_texts(shared_folder, 1_000)
+    system.send(a_post(number, text) for number, text in enumerate(texts[:500]))
+    system.broker().kill()
+    eventually(lambda: not_ready(system), within_seconds=10)
+    eventually(system.ready, within_seconds=40)
+    system.send(a_post(500 + number, text) for number, text in enumerate(texts[500:]))
+    settled(system, 1_000)
+
+
+def not_ready(system: System) -> bool:
+    try:
+        return not system.ready()
+    except (AssertionError, OSError):
+        return True
+
+
 def test_a_clean_stop_stores_what_was_accepted(install: Callable[..., System], shared_folder: Path) -> None:
     system = install()
     system.start()

@@ -11,8 +11,7 @@ import pytest
 
 from shared.contracts.activity import ClassifiedActivity, Verb
 from shared.contracts.codec import decode, encode_activity
-from shared.contracts.topics import TOPICS
-from shared.stream.kafka import KafkaAddress, KafkaAdmin, KafkaPublisher, KafkaSource
+from shared.stream.kafka import KafkaAddress, KafkaPublisher, KafkaSource
 from tests.builders import NOON, an_activity
 from tests.conftest import free_port
 from tests.waiting import eventually
@@ -33,7 +32,7 @@ class Service:
     def start(self) -> None:
         environment = {
             "PATH": "/usr/bin:/bin", "KAFKA_BOOTSTRAP_SERVERS": self.broker, "HTTP_PORT": str(self.port),
-            "EARSHOT_API_KEY": "secret", "CLASSIFY_THREADS": "1",
+            "EARSHOT_API_KEY": "secret", "CLASSIFY_THREADS": "1", "KAFKA_ALONE": "true",
         }  # fmt: skip
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -56,19 +55,16 @@ class Service:
 
 
 @pytest.fixture
-def service(broker: str, tmp_path: Path) -> Iterator[Service]:
-    admin = KafkaAdmin(KafkaAddress(broker, "test"))
-    admin.create(TOPICS)
-    admin.close()
-    service = Service(broker, tmp_path / "classify.log")
+def service(own_broker: str, tmp_path: Path) -> Iterator[Service]:
+    service = Service(own_broker, tmp_path / "classify.log")
     yield service
     if service.process is not None and service.process.poll() is None:
         service.process.kill()
         service.process.wait(10)
 
 
-def test_posts_survive_a_sigkill_and_the_service_stops_cleanly_on_sigterm(service: Service, broker: str) -> None:
-    address = KafkaAddress(broker, "test")
+def test_posts_survive_a_sigkill_and_the_service_stops_cleanly_on_sigterm(service: Service, own_broker: str) -> None:
+    address = KafkaAddress(own_broker, "test", alone=True)
     publisher = KafkaPublisher(address)
     posts = [an_activity(f"web:{n}", text=f"my order number {n} has not arrived") for n in range(300)]
     delete = an_activity("web:0", verb=Verb.DELETE, version=posts[0].version + 1)

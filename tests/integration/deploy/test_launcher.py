@@ -37,7 +37,7 @@ def test_a_killed_launcher_leaves_nothing_running_and_the_next_start_rewinds(tmp
     home = tmp_path / "home"
     with running(home) as earshot:
         key = earshot.get("/ingest/environment").json()["EARSHOT_API_KEY"]
-        assert key in earshot.told()
+        eventually(lambda: key in earshot.told(), within_seconds=5)
         children = earshot.children()
         assert len(children) == 5
         earshot.process.kill()
