@@ -35,7 +35,7 @@ fix: setup ## format, and mend what lint can mend
 	@$(PY) -m ruff check --fix $(CODE)
 	@$(PY) -m ruff format $(CODE)
 
-bench: setup ## run the benchmarks; each prints what it compares itself with
+bench: setup $(TRAIN_VENV)/installed ## run the benchmarks; each prints what it compares itself with
 	@set -e; for bench in $(BENCHES); do printf '\n== %s\n' "$$bench"; $(PY) -m "$$bench"; done
 
 ci: check test ## what a change must pass
@@ -49,7 +49,10 @@ lock: setup ## write requirements.lock anew from pyproject.toml
 	  --extra ingest --extra classify --extra metrics --extra queues --extra embedded --extra dev \
 	  pyproject.toml -o requirements.lock
 
-train: setup ## train the shipped model anew from ../shared/data (torch, in a venv of its own)
+$(TRAIN_VENV)/installed: requirements-train.txt | setup
 	@test -x $(TRAIN_VENV)/bin/python || $(PY) -m venv $(TRAIN_VENV)
 	@$(TRAIN_VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-train.txt
+	@touch $@
+
+train: setup $(TRAIN_VENV)/installed ## train the shipped model anew from ../shared/data (torch, in a venv of its own)
 	@$(TRAIN_VENV)/bin/python -m services.classify train --data ../shared/data --out services/classify/artefact

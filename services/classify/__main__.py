@@ -21,11 +21,11 @@ def serve(context: typer.Context) -> None:
 
 
 @cli.command()
-def train(data: Folder, out: Path = ARTEFACT, version: str = "2026-11-23.1", layers: int = 2, inner: int = 768) -> None:
-    """Train on the sets in DATA and our own posts, and write an artefact to OUT."""
-    from services.classify.training import minilm, run  # noqa: PLC0415
+def train(data: Folder, out: Path = ARTEFACT, version: str = "2026-11-24.1", layers: int = 2, inner: int = 768) -> None:
+    """Fine-tune on the sets in DATA and the posts read for Earshot, and write an artefact to OUT."""
+    from services.classify.training import finetune, minilm, run  # noqa: PLC0415
 
-    plan = run.Plan(data, out, version, minilm.Cut(layers, inner, 128), seed=7)
+    plan = run.Plan(data, out, version, minilm.Cut(layers, inner, 128), finetune.Recipe())
     typer.echo(json.dumps(run.train(plan).card["scores"], indent=2))
 
 
@@ -36,6 +36,15 @@ def evaluate(data: Folder, artefact: Folder = ARTEFACT) -> None:
     from services.classify.training import evaluate as measuring  # noqa: PLC0415
 
     typer.echo(json.dumps(measuring.evaluate(load_artefact(artefact), data, seed=7), indent=2))
+
+
+@cli.command()
+def card(artefact: Folder = ARTEFACT) -> None:
+    """Print the model card as a page."""
+    from services.classify.model.artefact import load_artefact  # noqa: PLC0415
+    from services.classify.training.card import page  # noqa: PLC0415
+
+    typer.echo(page(load_artefact(artefact).card), nl=False)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,6 @@ class ClassifySettings(BaseSettings):
     remembered_texts: int = Field(
         default=20_000, ge=0, le=5_000_000, description="Texts whose scores are kept in memory, about 1 KB each."
     )
-    batch_max_records: int = Field(default=500, ge=1, le=20_000, description="Records one batch holds at most.")
+    batch_max_records: int = Field(default=1_000, ge=1, le=20_000, description="Records one batch holds at most.")
     batch_max_bytes: int = Field(default=16 << 20, ge=1 << 20, description="Bytes one batch holds at most.")
     batch_max_age_seconds: float = Field(default=0.05, ge=0, le=60, description="How long a record waits for others.")

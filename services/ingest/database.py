@@ -63,7 +63,8 @@ def translated(doing: str) -> Iterator[None]:
             raise TransientError(f"{doing}: the database connection was lost. It is tried again.") from error
         raise PermanentError(f"{doing}: the database refuses: {error.orig}.") from error
     except SQLAlchemyError as error:
-        raise PermanentError(f"{doing}: {error}") from error
+        # Not the whole text: it would show the statement's parameters, which are other people's words.
+        raise PermanentError(f"{doing}: {type(error).__name__}: {error.args[:1]}") from error
 
 
 def open_database(url: str) -> Engine:

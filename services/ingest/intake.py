@@ -52,7 +52,7 @@ class Intake:
     publisher: Publisher
     health: BrokerHealth
     max_in_flight: int
-    workers: int = 4
+    workers: int = 2
     _in_flight: int = 0
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
     _executor: ThreadPoolExecutor = field(init=False)

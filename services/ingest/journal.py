@@ -20,12 +20,9 @@ from shared.contracts.codec import Outgoing
 from shared.errors import TransientError
 from shared.stream.ports import Publisher
 
-PAGE_RECORDS: Final = 1_000
 SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS journal (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  topic TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, headers BLOB NOT NULL
-)"""
+CREATE TABLE IF NOT EXISTS batches (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, content BLOB NOT NULL)"""
+"""One row per publish: a row per record would let go of the interpreter's lock, and wait for it, once per record."""
 
 
 @dataclass(frozen=True)
@@ -52,27 +49,21 @@ class Journal:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.execute(SCHEMA)
+        self._last = self._held_through()
 
     def append(self, records: Sequence[Outgoing]) -> Entries:
         """Put records on disk; they are pending until `acknowledge` or `fail`. Raises TransientError."""
-        rows = [
-            (each.topic, each.key, each.value, orjson.dumps([[name, value.decode()] for name, value in each.headers]))
-            for each in records
-        ]
+        content = _packed(records)
         with self._lock:
+            entries = Entries(self._last + 1, self._last + len(records))
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.executemany(
-                    "INSERT INTO journal(topic, key, value, headers) VALUES (?, ?, ?, ?)", rows
+                self._connection.execute(
+                    "INSERT INTO batches(first, last, content) VALUES (?, ?, ?)", (entries.first, entries.last, content)
                 )
-                last = int(self._connection.execute("SELECT max(seq) FROM journal").fetchone()[0])
-                self._connection.execute("COMMIT")
             except sqlite3.Error as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
                 message = f"the journal {self.path} cannot be written ({error}); check disk space and rights"
                 raise TransientError(message, retry_after_seconds=5) from error
-            entries = Entries(last - len(rows) + 1, last)
+            self._last = entries.last
             self._pending.add(entries)
             return entries
 
@@ -97,37 +88,40 @@ class Journal:
         with self._lock:
             if self._pending:
                 return min(entries.first for entries in self._pending) - 1
-            return int(self._connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0])
+            return self._held_through()
+
+    def _held_through(self) -> int:
+        return int(self._connection.execute("SELECT coalesce(max(last), 0) FROM batches").fetchone()[0])
 
     def trim(self, through: int) -> int:
         """Forget everything up to a number; return how many records that were."""
         with self._lock:
-            trimmed = self._connection.execute("DELETE FROM journal WHERE seq <= ?", (through,)).rowcount
-            self._connection.execute("PRAGMA incremental_vacuum")
-            return trimmed
+            before = self._count()
+            self._connection.execute("DELETE FROM batches WHERE last <= ?", (through,))
+            self._connection.execute("PRAGMA incremental_vacuum").fetchall()  # gives one page back per row fetched
+            return before - self._count()
 
     def held(self) -> int:
         """Return how many records stand in the journal."""
         with self._lock:
-            return int(self._connection.execute("SELECT count(*) FROM journal").fetchone()[0])
+            return self._count()
+
+    def _count(self) -> int:
+        return int(self._connection.execute("SELECT coalesce(sum(last - first + 1), 0) FROM batches").fetchone()[0])
 
     def records(self, entries: Entries | None = None) -> Iterator[list[Outgoing]]:
-        """Yield the entries, or everything, in order and in pages one publish can carry."""
-        seq, last = (entries.first - 1, entries.last) if entries else (0, sys.maxsize)
+        """Yield the entries, or everything, in order, as they were published together."""
+        first, last = (entries.first, entries.last) if entries else (0, sys.maxsize)
         while True:
             with self._lock:
-                page = self._connection.execute(
-                    "SELECT seq, topic, key, value, headers FROM journal WHERE seq > ? AND seq <= ? "
-                    "ORDER BY seq LIMIT ?",
-                    (seq, last, PAGE_RECORDS),
-                ).fetchall()
-            if not page:
+                row = self._connection.execute(
+                    "SELECT last, content FROM batches WHERE first >= ? AND last <= ? ORDER BY first LIMIT 1",
+                    (first, last),
+                ).fetchone()
+            if row is None:
                 return
-            seq = page[-1][0]
-            yield [
-                Outgoing(topic, key, value, tuple((name, text.encode()) for name, text in orjson.loads(headers)))
-                for _, topic, key, value, headers in page
-            ]
+            first = row[0] + 1
+            yield _unpacked(row[1])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -173,3 +167,24 @@ class JournalledPublisher:
         """See Publisher.close."""
         self.publisher.close()
         self.journal.close()
+
+
+def _packed(records: Sequence[Outgoing]) -> bytes:
+    """Return records as one line of JSON (topics, lengths, headers), then all keys and values as they are."""
+    index = [
+        [each.topic, len(each.key), len(each.value), [[name, value.decode()] for name, value in each.headers]]
+        for each in records
+    ]
+    return b"".join([orjson.dumps(index), b"\n", *(part for each in records for part in (each.key, each.value))])
+
+
+def _unpacked(content: bytes) -> list[Outgoing]:
+    line, _, rest = content.partition(b"\n")
+    found: list[Outgoing] = []
+    at = 0
+    for topic, key_bytes, value_bytes, headers in orjson.loads(line):
+        middle, end = at + key_bytes, at + key_bytes + value_bytes
+        names = tuple((name, text.encode()) for name, text in headers)
+        found.append(Outgoing(topic, rest[at:middle], rest[middle:end], names))
+        at = end
+    return found

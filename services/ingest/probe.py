@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
+import structlog
+
 from services.ingest.intake import BrokerHealth
 from shared.contracts.topics import TOPICS, Topic
 from shared.errors import EarshotError, TransientError
@@ -27,6 +29,10 @@ async def watch_broker(ends: TopicEnds, health: BrokerHealth, every_seconds: flo
             await asyncio.to_thread(_look, ends)
         except EarshotError as error:
             health.failed(error)
+            await asyncio.to_thread(ends.close)
+        except Exception as error:  # noqa: BLE001  # a mistake of the library must not end the sources beside this task
+            structlog.get_logger(__name__).error("the look at the broker failed", exc_info=error)
+            health.failed(TransientError(f"the look at the broker failed: {error!r}"))
             await asyncio.to_thread(ends.close)
         else:
             health.well()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from services.ingest.cursors import Gap
+from services.ingest.cursors import GAPS_SHOWN, Gap
 from services.ingest.meters import Meters
 from shared.clock import Clock
 from shared.contracts.rejection import Rejection
@@ -77,10 +77,11 @@ class SourceState:
         others = [each for each in self.gaps if (each.began_at, each.reason) != (gap.began_at, gap.reason)]
         if len(others) == len(self.gaps):
             self.meters.gap(self.name)
-        self.gaps = [*others, gap]
+        self.gaps = [*others, gap][-GAPS_SHOWN:]
 
     def failed(self, error: BaseException, *, phase: Phase) -> None:
         """Note what went wrong and what the source does now."""
         self.phase = phase
-        self.last_error = str(error)[:500] or type(error).__name__
+        # What a server said may hold half a surrogate pair, which no answer could carry.
+        self.last_error = str(error)[:500].encode("utf-8", "replace").decode() or type(error).__name__
         self.last_error_at = self.clock()

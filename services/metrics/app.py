@@ -14,7 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 from services.metrics.api.page import page_router
 from services.metrics.api.routes import MetricsParts, metrics_router
+from services.metrics.core.goals import measurable
+from services.metrics.core.views import DOCUMENTED
 from services.metrics.freshness import Freshness
+from services.metrics.painter import VegaPainter
 from services.metrics.settings import ClickHouseSettings, MetricsSettings
 from services.metrics.sink import ActivitySink, RejectionSink
 from services.metrics.store.clickhouse import ClickHouseAddress, OwnedPath
@@ -22,8 +25,9 @@ from services.metrics.store.migrate import migrate
 from services.metrics.store.reader import ClickHouseReader
 from services.metrics.store.writer import ClickHouseFacts, ClickHouseRejections
 from shared.clock import utc_now
+from shared.contracts.configuration import Configuration
 from shared.contracts.topics import POSTS_CLASSIFIED, REACTIONS_RECEIVED, RECORDS_REJECTED
-from shared.errors import PermanentError, TransientError
+from shared.errors import ConfigurationError, PermanentError, Problem, TransientError
 from shared.service.auth import Keyring
 from shared.service.configuration import load_configuration
 from shared.service.health import Health
@@ -116,9 +120,22 @@ def build_workers(settings: Settings, address: ClickHouseAddress, telemetry: Tel
     return Workers(loops, (facts, kept), freshness)
 
 
+def refuse_unmeasurable(configuration: Configuration) -> None:
+    """Raise ConfigurationError when a goal names a metric that does not exist."""
+    names = sorted(metric.name for metric in DOCUMENTED if measurable(metric.name))
+    problems = [
+        Problem(f"goals[{number}].metric", f"expected one of {', '.join(names)}; found {goal.metric!r}")
+        for number, goal in enumerate(configuration.goals)
+        if not measurable(goal.metric)
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+
+
 def build_app(settings: Settings, reader: ClickHouseReader, workers: Workers, telemetry: Telemetry) -> FastAPI:
     """Return the HTTP app; its lifespan runs the workers."""
     configuration = load_configuration(settings.earshot.config)
+    refuse_unmeasurable(configuration)
     key = settings.earshot.api_key
     health = Health()
     health.register("clickhouse", reader.problem)
@@ -139,8 +156,9 @@ def build_app(settings: Settings, reader: ClickHouseReader, workers: Workers, te
         telemetry,
         settings.http.prefix,
     )
-    routers = [metrics_router(MetricsParts(reader, workers.freshness, utc_now)), page_router(settings.http.prefix)]
-    return create_app(parts, routers, lifespan=lifespan)
+    painter = VegaPainter()
+    held = MetricsParts(reader, workers.freshness, utc_now, configuration, painter)
+    return create_app(parts, [metrics_router(held), page_router(settings.http.prefix, painter)], lifespan=lifespan)
 
 
 def _migrated(address: ClickHouseAddress) -> None:

@@ -213,6 +213,11 @@ class _ByCrc32(Partitioner):  # type: ignore[misc]  # the library is untyped
         return every[zlib.crc32(serialized_key) % len(every)]
 
 
+def partition_of(key: bytes, partitions: Sequence[int]) -> int:
+    """Return where a key's records stand. The library's murmur2 is pure Python and cost a fifth of every publish."""
+    return partitions[zlib.crc32(key) % len(partitions)]
+
+
 @dataclass
 class KafkaPublisher:
     """An idempotent producer with acks=all; thread-safe, so one serves a whole process."""
@@ -248,8 +253,17 @@ class KafkaPublisher:
             producer = self._open()
         try:
             with translated("publish"):
+                partitions = {
+                    topic: sorted(producer.partitions_for(topic)) for topic in {each.topic for each in records}
+                }
                 futures = [
-                    producer.send(each.topic, key=each.key, value=each.value, headers=list(each.headers))
+                    producer.send(
+                        each.topic,
+                        key=each.key,
+                        value=each.value,
+                        headers=list(each.headers),
+                        partition=partition_of(each.key, partitions[each.topic]),
+                    )
                     for each in records
                 ]
                 # All of it goes out now, in few great requests; the linger only gathers what comes meanwhile.

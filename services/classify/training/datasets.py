@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from services.classify.core.text import prepare
+from services.classify.training.labels import LabelledPost, Part, read_labels, sha256_of_text
 from services.classify.training.mapping import MAPPED_SETS, MappedSet, Meaning
 
 OWN_POSTS: Final = Path(__file__).with_name("posts.jsonl")
 GOLD: Final = Path(__file__).with_name("gold.jsonl")
 OWN: Final = "own_posts"
-GOLD_NAME: Final = "real_posts_labelled_by_us"
+GOLD_NAME: Final = "real_posts_first_sample"
+REAL_NAME: Final = "real_posts_labelled_by_us"
+HELD_OUT_TEXTS: Final = 2_000
+"""How many held-out texts of one set are measured at most."""
 
 
 class Row(NamedTuple):
@@ -33,6 +37,8 @@ class Example:
     text: str
     meaning: Meaning
     source: str
+    readings: tuple[Meaning, Meaning] | None = None
+    """What each of two readers said, where that is known: for learning, a label they differ on counts half each."""
 
     def label(self, head: str) -> str | None:
         """Return the label for a head, or None when this example is silent about it."""
@@ -138,19 +144,47 @@ def _distinct(examples: Iterable[Example], known: set[str]) -> list[Example]:
     return kept
 
 
+def _texts_of(folder: Path, posts: Sequence[LabelledPost]) -> dict[tuple[str, str], str]:
+    """Return the texts of labelled posts from their sets, by set and sha256."""
+    wanted = {(post.set_name, post.sha256) for post in posts}
+    texts = {}
+    for name in sorted({post.set_name for post in posts}):
+        for row in read_rows(folder, name):
+            key = (name, sha256_of_text(row.text))
+            if key in wanted:
+                texts[key] = row.text
+    return texts
+
+
+def read_real_posts(folder: Path) -> dict[Part, list[Example]]:
+    """Return the real posts labelled by reading, by part."""
+    posts = list(read_labels())
+    texts = _texts_of(folder, posts)
+    parts: dict[Part, list[Example]] = {"training": [], "tuning": [], "test": []}
+    for post in posts:
+        prepared = prepare(texts[post.set_name, post.sha256])
+        if prepared:
+            parts[post.part].append(Example(prepared, post.meaning, REAL_NAME, post.readings))
+    return parts
+
+
 def read_corpus(folder: Path, *, seed: int) -> Corpus:
-    """Return training and held-out examples; no prepared text is on both sides."""
+    """Return training, tuning and held-out examples; no prepared text is on two sides."""
     rng = random.Random(seed)  # noqa: S311  # sampling, not secrets
-    own = read_own_posts()
-    training = [each for each in own if tenth(each.text) >= 2]
-    gold = read_gold(folder)
-    tuning = [each for each in own if tenth(each.text) < 2] + [each for each in gold if is_for_tuning(each.text)]
-    held_out: dict[str, list[Example]] = {GOLD_NAME: [each for each in gold if not is_for_tuning(each.text)]}
+    own, gold, real = read_own_posts(), read_gold(folder), read_real_posts(folder)
+    held_out: dict[str, list[Example]] = {
+        REAL_NAME: real["test"],
+        GOLD_NAME: [each for each in gold if not is_for_tuning(each.text)],
+        OWN: [each for each in own if tenth(each.text) < 1],
+    }
+    kept_apart = {each.text for examples in held_out.values() for each in examples}
+    tuning = _distinct([*real["tuning"], *(each for each in gold if is_for_tuning(each.text))], kept_apart)
+    training = _distinct([*real["training"], *(each for each in own if tenth(each.text) >= 1)], set(kept_apart))
+    read_by_us = {each.text for each in (*tuning, *training)}
     for mapped in MAPPED_SETS:
         learnt, kept = _examples(folder, mapped, rng)
         training.extend(learnt)
         rng.shuffle(kept)
-        held_out[mapped.name] = kept[:2_500]
+        held_out[mapped.name] = [each for each in kept if each.text not in read_by_us][:HELD_OUT_TEXTS]
     measured = {each.text for examples in held_out.values() for each in examples}
-    tuning = [each for each in tuning if each.text not in measured]
     return Corpus(_distinct(training, measured | {each.text for each in tuning}), tuning, held_out)

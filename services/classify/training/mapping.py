@@ -181,7 +181,7 @@ NLUPP: Final = MappedSet(
 )  # fmt: skip
 SENTIMENT: Final = (
     MappedSet(
-        "semeval2017_sentiment", "B", ("train",), 5_000,
+        "semeval2017_sentiment", "B", ("train",), 30_000,
         {label: Meaning(sentiment=label) for label in ("negative", "neutral", "positive")},
     ),
     MappedSet(

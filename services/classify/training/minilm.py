@@ -98,7 +98,11 @@ def activation_ranges(weights: Mapping[str, Floats], cut: Cut, texts: Sequence[s
     return ranges
 
 
-def build_encoder(cut: Cut, texts: Sequence[str]) -> onnx.ModelProto:
-    """Return the int8 encoder, cut and calibrated on `texts`."""
-    weights = cut_weights(load_weights(), cut, texts)
+def token_ids(texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+    """Return the token ids of texts as plain lists."""
+    return [ids[0].tolist() for ids in tokens(texts, max_tokens)]
+
+
+def quantised(weights: Mapping[str, Floats], cut: Cut, texts: Sequence[str]) -> onnx.ModelProto:
+    """Return the int8 encoder of cut weights, calibrated on `texts`."""
     return GraphBuilder(weights, cut.shape, activation_ranges(weights, cut, texts)).build()

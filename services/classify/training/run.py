@@ -1,29 +1,40 @@
-"""One training run: sets and own posts to an artefact folder. Seeded; the same inputs give the same heads."""
+"""One training run: sets and posts read by us to an artefact folder. Seeded; the same inputs give the same heads."""
 
+import hashlib
 import random
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import onnx
-from rich.progress import track
 
 from services.classify.core.labels import TAXONOMY
 from services.classify.model.artefact import ENCODER, HEADS, TOKENIZER, Artefact, load_artefact, write_manifest
 from services.classify.model.encoder import OnnxEncoder, Vectors
-from services.classify.training.datasets import OWN, Corpus, Example, read_corpus
+from services.classify.training.datasets import OWN_POSTS, Corpus, Example, read_corpus
 from services.classify.training.evaluate import evaluate
-from services.classify.training.fit import TARGET_PRECISION, Fitted, Labelled, fit_head
+from services.classify.training.finetune import JointModel, Lesson, Recipe, fine_tune
+from services.classify.training.fit import TARGET_PRECISION, Fitted, Labelled, calibrated
+from services.classify.training.labels import LABELS, agreement, read_labels
 from services.classify.training.mapping import MAPPED_SETS
-from services.classify.training.minilm import NAME, SOURCE, Cut, build_encoder, package_path
+from services.classify.training.minilm import (
+    NAME,
+    SOURCE,
+    Cut,
+    cut_weights,
+    load_weights,
+    package_path,
+    quantised,
+    token_ids,
+)
+from services.classify.training.targets import epochs_of, head_targets
 
 CALIBRATION_TEXTS: Final = 400
-OWN_WEIGHT: Final = 10.0
-TEXTS_PER_STEP: Final = 1_000
+WIDTH: Final = 2 * 384
 
 
 @dataclass(frozen=True)
@@ -34,26 +45,33 @@ class Plan:
     out: Path
     version: str
     cut: Cut
-    seed: int
+    recipe: Recipe
+
+    @property
+    def seed(self) -> int:
+        """The one seed of a run."""
+        return self.recipe.seed
 
 
-def embed(encoder: OnnxEncoder, texts: Sequence[str], what: str) -> Vectors:
-    """Return the vectors of texts, with a progress bar."""
-    steps = range(0, len(texts), TEXTS_PER_STEP)
-    parts = [encoder.vectors(texts[start : start + TEXTS_PER_STEP]) for start in track(steps, description=what)]
-    return np.concatenate(parts)
+def tuned(corpus: Corpus, plan: Plan, sample: Sequence[str]) -> JointModel:
+    """Return the cut encoder and its heads after fine-tuning on the training part."""
+    examples = corpus.training
+    lesson = Lesson(
+        token_ids([each.text for each in examples], plan.cut.max_tokens),
+        {head: head_targets(examples, head) for head in TAXONOMY},
+        epochs_of(examples, plan.recipe.epochs),
+    )
+    return fine_tune(cut_weights(load_weights(), plan.cut, sample), plan.cut.shape, lesson, plan.recipe)
 
 
-def labelled(examples: Sequence[Example], vectors: Vectors, head: str, *, own_weight: float) -> Labelled:
+def labelled(examples: Sequence[Example], vectors: Vectors, head: str) -> Labelled:
     """Return what examples say about a head."""
     labels = TAXONOMY[head]
     chosen = [
-        (index, labels.index(label), own_weight if each.source == OWN else 1.0)
-        for index, each in enumerate(examples)
-        if (label := each.label(head)) is not None
+        (index, labels.index(label)) for index, each in enumerate(examples) if (label := each.label(head)) is not None
     ]
-    indices, targets, weights = zip(*chosen, strict=True)
-    return Labelled(vectors[list(indices)], np.array(targets), np.array(weights))
+    indices, targets = zip(*chosen, strict=True)
+    return Labelled(vectors[list(indices)], np.array(targets), np.ones(len(targets)))
 
 
 def counts(examples: Iterable[Example]) -> dict[str, Any]:
@@ -63,21 +81,8 @@ def counts(examples: Iterable[Example]) -> dict[str, Any]:
     return {name: {"texts": per_set[name], "licence_class": licences.get(name, "own")} for name in sorted(per_set)}
 
 
-def _fit_all(corpus: Corpus, encoder: OnnxEncoder, seed: int) -> dict[str, Fitted]:
-    vectors = embed(encoder, [each.text for each in corpus.training], "training texts to vectors")
-    tuning_vectors = embed(encoder, [each.text for each in corpus.tuning], "tuning texts to vectors")
-    fitted = {}
-    for head in track(list(TAXONOMY), description="heads"):
-        training = labelled(corpus.training, vectors, head, own_weight=OWN_WEIGHT)
-        tuning = labelled(corpus.tuning, tuning_vectors, head, own_weight=1.0)
-        fitted[head] = fit_head(
-            training, tuning, len(TAXONOMY[head]), target_precision=TARGET_PRECISION[head], seed=seed
-        )
-    return fitted
-
-
-def _card(plan: Plan, corpus: Corpus, fitted: dict[str, Fitted], width: int) -> dict[str, Any]:
-    heads = {
+def _heads_card(fitted: dict[str, Fitted]) -> dict[str, Any]:
+    return {
         name: {
             "labels": TAXONOMY[name],
             "threshold": each.threshold,
@@ -88,34 +93,56 @@ def _card(plan: Plan, corpus: Corpus, fitted: dict[str, Fitted], width: int) -> 
         }
         for name, each in fitted.items()
     }
+
+
+def _card(plan: Plan, corpus: Corpus, fitted: dict[str, Fitted]) -> dict[str, Any]:
     encoder = {
         "name": NAME,
         "source": SOURCE,
         "layers": plan.cut.layers,
         "inner_width": plan.cut.inner_width,
-        "vector_width": width,
+        "vector_width": WIDTH,
         "max_tokens": plan.cut.max_tokens,
+        "fine_tuned": True,
     }
-    training = {"seed": plan.seed, "sets": counts(corpus.training)}
-    return {"model": plan.version, "encoder": encoder, "heads": heads, "training": training}
+    training = {
+        "recipe": asdict(plan.recipe),
+        "sets": counts(corpus.training),
+        "tuning_texts": len(corpus.tuning),
+        "inputs": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (LABELS, OWN_POSTS)},
+        "readers_agreement": agreement(list(read_labels())),
+    }
+    return {"model": plan.version, "encoder": encoder, "heads": _heads_card(fitted), "training": training}
 
 
-def train(plan: Plan) -> Artefact:
-    """Build, fit, measure and write an artefact, and return it as the service will load it."""
-    corpus = read_corpus(plan.data, seed=plan.seed)
+def export(model: JointModel, plan: Plan, corpus: Corpus, sample: Sequence[str]) -> Artefact:
+    """Write the int8 encoder, the heads with temperatures and thresholds from the tuning part, and the scores."""
     plan.out.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(plan.seed)  # noqa: S311  # sampling, not secrets
-    sample = [each.text for each in rng.sample(list(corpus.training), CALIBRATION_TEXTS)]
-    onnx.save(build_encoder(plan.cut, sample), plan.out / ENCODER)
+    onnx.save(quantised(model.encoder_weights(), plan.cut, sample), plan.out / ENCODER)
     shutil.copyfile(package_path() / "tokenizer.json", plan.out / TOKENIZER)
-    width = 2 * 384
-    encoder = OnnxEncoder(plan.out / ENCODER, plan.out / TOKENIZER, max_tokens=plan.cut.max_tokens, width=width)
-    fitted = _fit_all(corpus, encoder, plan.seed)
+    encoder = OnnxEncoder(plan.out / ENCODER, plan.out / TOKENIZER, max_tokens=plan.cut.max_tokens, width=WIDTH)
+    vectors = encoder.vectors([each.text for each in corpus.tuning])
+    fitted = {
+        head: calibrated(weights, labelled(corpus.tuning, vectors, head), TARGET_PRECISION[head])
+        for head, weights in model.head_weights().items()
+    }
     arrays = {f"{name}.weight": each.weights.weight for name, each in fitted.items()}
     arrays |= {f"{name}.bias": each.weights.bias for name, each in fitted.items()}
     np.savez(plan.out / HEADS, allow_pickle=False, **arrays)
-    card = _card(plan, corpus, fitted, width)
-    write_manifest(plan.out, card)
-    card["scores"] = evaluate(load_artefact(plan.out), plan.data, seed=plan.seed)
-    write_manifest(plan.out, card)
+    write_manifest(plan.out, _card(plan, corpus, fitted))
     return load_artefact(plan.out)
+
+
+def measure(artefact: Artefact, plan: Plan) -> Artefact:
+    """Return the artefact with its scores on held-out parts in the card."""
+    scores = evaluate(artefact, plan.data, seed=plan.seed)
+    write_manifest(plan.out, {**artefact.card, "scores": scores})
+    return load_artefact(plan.out)
+
+
+def train(plan: Plan) -> Artefact:
+    """Fine-tune, quantise, calibrate, measure and write an artefact, and return it as the service will load it."""
+    corpus = read_corpus(plan.data, seed=plan.seed)
+    rng = random.Random(plan.seed)  # noqa: S311  # sampling, not secrets
+    sample = [each.text for each in rng.sample(list(corpus.training), CALIBRATION_TEXTS)]
+    return measure(export(tuned(corpus, plan, sample), plan, corpus, sample), plan)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.ingest.api.body import Form, body_form, pieces, whole
+from services.ingest.api.body import Form, Room, body_form, pieces
 from services.ingest.api.schemas import Taken
 from services.ingest.core.addressing import Accounts
 from services.ingest.core.fields import InvalidField
@@ -25,6 +25,7 @@ from shared.service.problems import HttpProblem
 
 SOURCE: Final = "http"
 BODY_BYTES: Final = 32 << 20
+HELD_BYTES: Final = 128 << 20
 STREAM_BYTES: Final = 4 << 30
 ARRAY_ITEMS: Final = 10_000
 BATCH_ITEMS: Final = 1_000
@@ -84,22 +85,26 @@ class ActivitiesEndpoint:
     accounts: Accounts
     meters: Meters
     clock: Clock
+    room: Room = field(default_factory=lambda: Room(HELD_BYTES))
 
     async def take(self, request: Request, holder: str) -> Response:
         """Return the answer to a request. Raises HttpProblem, TransientError."""
-        reading = Reading(self.accounts, SOURCE, f"{SOURCE}/{holder}", self.clock())
         if body_form(request) is Form.NDJSON:
-            return (await self._take_stream(request, reading)).answer()
-        body = await whole(request, BODY_BYTES)
-        try:
-            value = await self.intake.compute(partial(parse, body, ""))
-        except InvalidField as wrong:
-            raise HttpProblem(400, wrong.detail, extra={"reason": wrong.reason.value}) from None
-        if isinstance(value, list):
-            return (await self._take_array(value, reading)).answer()
-        return await self._take_one(value, reading)
+            return (await self._take_stream(request, holder)).answer()
+        async with self.room.whole(request, BODY_BYTES) as body:
+            try:
+                value = await self.intake.compute(partial(parse, body, ""))
+            except InvalidField as wrong:
+                raise HttpProblem(400, wrong.detail, extra={"reason": wrong.reason.value}) from None
+            reading = self._reading(holder)
+            if isinstance(value, list):
+                return (await self._take_array(value, reading)).answer()
+            return await self._take_one(value, reading)
 
-    async def _take_stream(self, request: Request, reading: Reading) -> Tally:
+    def _reading(self, holder: str) -> Reading:
+        return Reading(self.accounts, SOURCE, f"{SOURCE}/{holder}", self.clock())
+
+    async def _take_stream(self, request: Request, holder: str) -> Tally:
         tally, splitter = Tally(), LineSplitter()
         waiting: list[Line] = []
         waiting_bytes = 0
@@ -107,11 +112,11 @@ class ActivitiesEndpoint:
             waiting += splitter.feed(piece)
             waiting_bytes += len(piece)
             while len(waiting) >= BATCH_ITEMS or (waiting and waiting_bytes >= BATCH_BYTES):
-                tally.add(await self._take(waiting[:BATCH_ITEMS], reading))
+                tally.add(await self._take(waiting[:BATCH_ITEMS], holder))
                 waiting, waiting_bytes = waiting[BATCH_ITEMS:], 0
         waiting += splitter.finish()
         if waiting:
-            tally.add(await self._take(waiting, reading))
+            tally.add(await self._take(waiting, holder))
         return tally
 
     async def _take_array(self, items: Sequence[object], reading: Reading) -> Tally:
@@ -144,7 +149,8 @@ class ActivitiesEndpoint:
         )
         raise HttpProblem(422, detail, extra={"errors": [error]})
 
-    async def _take(self, lines: list[Line], reading: Reading) -> Batch:
+    async def _take(self, lines: list[Line], holder: str) -> Batch:
+        reading = self._reading(holder)  # a stream may last for hours: each batch is received when it is
         batch = await self.intake.take(len(lines), partial(read_lines, lines, reading))
         self._count(batch)
         return batch

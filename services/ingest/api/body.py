@@ -1,7 +1,9 @@
 """Reads request bodies: what form they have, inflated while they stream in, never more held than a limit."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -9,6 +11,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from services.ingest.core.inflate import BrokenGzipError, Inflater
+from shared.errors import TransientError
 from shared.service.problems import HttpProblem
 
 BODY_PAUSE_SECONDS: Final = 30.0
@@ -69,10 +72,33 @@ async def pieces(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
 
 async def whole(request: Request, limit_bytes: int) -> bytes:
     """Return the whole body, inflated. Raises HttpProblem 400, 408, 413, 415."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > limit_bytes:
-        raise _too_large(limit_bytes)
+    _refuse_announced(request, limit_bytes)
     return b"".join([piece async for piece in pieces(request, limit_bytes)])
+
+
+@dataclass
+class Room:
+    """Bounds what the bodies of all requests that must be held whole may take together."""
+
+    limit_bytes: int
+    held_bytes: int = 0
+
+    @contextlib.asynccontextmanager
+    async def whole(self, request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
+        """Hold the whole body, inflated. Raises HttpProblem 400, 408, 413, 415, and TransientError without room."""
+        _refuse_announced(request, limit_bytes)
+        mine = 0
+        parts: list[bytes] = []
+        try:
+            async for piece in pieces(request, limit_bytes):
+                mine += len(piece)
+                self.held_bytes += len(piece)
+                if self.held_bytes > self.limit_bytes:
+                    raise TransientError("Too many great JSON bodies at a time; send again in a moment, or NDJSON.")
+                parts.append(piece)
+            yield b"".join(parts)
+        finally:
+            self.held_bytes -= mine
 
 
 async def _raw(request: Request) -> AsyncIterator[bytes]:
@@ -90,6 +116,12 @@ async def _raw(request: Request) -> AsyncIterator[bytes]:
             return
         if chunk:
             yield chunk
+
+
+def _refuse_announced(request: Request, limit_bytes: int) -> None:
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > limit_bytes:
+        raise _too_large(limit_bytes)
 
 
 def _too_large(limit_bytes: int) -> HttpProblem:

@@ -108,11 +108,11 @@ def _post(event: Event, known: Known | None, ears: Ears, received_at: datetime) 
         Act(CHANNEL, Surface.PUBLIC, event.did, (parts.in_reply_to, parts.quotes), parts.mentions)
     )
     is_update = commit is not None and commit.operation == "update"
-    if address is AMBIENT and not ears.terms.found(parts.text):
-        if known is None or not is_update:
-            return None
-        # It concerned us before the edit: what is stored must not keep the old words.
+    if address is AMBIENT and known is not None and is_update:
+        # It concerned us before the edit: what is stored must not keep the old words, nor lose whom it addressed.
         address = Address(known.direction, known.account, known.department)
+    elif address is AMBIENT and not ears.terms.found(parts.text):
+        return None
     occurred_at = _event_at(event) if is_update else _occurred_at(event, record)
     return _post_activity(event, parts, address, ears, (occurred_at, received_at))
 

@@ -19,6 +19,7 @@ MICROSECOND: Final = timedelta(microseconds=1)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNSAFE_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LEAP_SECOND = re.compile(r"(?<=[T ])(\d\d:\d\d):60(?![:\d])")
 _SUSPECT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 Fields = Mapping[str, object]
@@ -130,7 +131,7 @@ def instant(value: object, field: str, *, now: datetime) -> datetime:
     if type(value) is not str:
         raise wrong_type(field, "an ISO 8601 string with a zone", value)
     try:
-        parsed = datetime.fromisoformat(value.strip().upper() if len(value) <= INSTANT_CHARACTERS else "")
+        parsed = iso_datetime(value)
     except ValueError:
         shown = value[:INSTANT_CHARACTERS].encode("ascii", "replace").decode()
         raise InvalidField(
@@ -149,6 +150,15 @@ def instant(value: object, field: str, *, now: datetime) -> datetime:
             Reason.TIMESTAMP_OUT_OF_RANGE, field, f"expected 2000-01-01 to one day ahead of now, found {value[:32]}"
         )
     return at
+
+
+def iso_datetime(value: str) -> datetime:
+    """Return an ISO 8601 date and time; a leap second counts as the second before it. Raises ValueError."""
+    # The library takes any character between date and time, also a NUL or half a surrogate pair.
+    if len(value) > INSTANT_CHARACTERS or not (value.isascii() and value.isprintable()):
+        raise ValueError("too long, or beyond printable ASCII")
+    plain = value.strip().upper()
+    return datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", plain) if ":60" in plain else plain)
 
 
 def microseconds(at: datetime) -> int:

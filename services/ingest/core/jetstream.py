@@ -128,6 +128,8 @@ def _account(did: str, time_us: int, seq: int | None, held: Mapping[str, object]
     status = held.get("status")
     # The relay's own time is the same on every host and wire, the server's is not.
     at_us = iso_microseconds(held.get("time")) or time_us
+    if not at_us:
+        raise InvalidField(Reason.INVALID_TIMESTAMP, "account.time", "expected ISO 8601 with a zone")
     return Event(
         Kind.ACCOUNT, did, time_us, seq, active=active, at_us=at_us, status=status if isinstance(status, str) else None
     )

@@ -13,8 +13,14 @@ from shared.contracts.activity import Activity, Actor, Surface, Verb
 from shared.contracts.rejection import Reason
 
 CHANNEL: Final = "slack"
+MESSAGES: Final = frozenset({"message", "app_mention"})
+REACTIONS: Final = {"reaction_added": Verb.LIKE, "reaction_removed": Verb.UNDO}
+CHANGED: Final = "message_changed"
+DELETED: Final = "message_deleted"
 POSTED: Final = frozenset({"", "thread_broadcast", "file_share", "me_message"})
+HEARD: Final = POSTED | {CHANGED, DELETED}
 UNKNOWN_USER: Final = "unknown"
+MENTIONS: Final = 1_000
 _TS = re.compile(r"(\d{1,12})\.(\d{1,6})")
 _MENTION = re.compile(r"<@([A-Z0-9]{2,64})(?:\|[^>]*)?>")
 
@@ -44,21 +50,21 @@ class Message:
 def interpret(envelope: Fields, workspace: Workspace, received_at: datetime) -> Activity | None:
     """Return the activity of an event_callback, None when the event is not one we hear. Raises InvalidField."""
     event = mapping(envelope.get("event"), "event")
-    kind = event.get("type")
-    if kind not in {"message", "app_mention", "reaction_added", "reaction_removed"}:
+    kind = fields.required_identifier(event.get("type"), "event.type")
+    subtype = fields.identifier(event.get("subtype"), "event.subtype") or ""
+    if kind in MESSAGES and (subtype not in HEARD or event.get("bot_id")):
+        return None
+    if kind not in MESSAGES and kind not in REACTIONS:
         return None
     team = fields.required_identifier(envelope.get("team_id"), "team_id")
-    if kind in {"reaction_added", "reaction_removed"}:
+    if kind in REACTIONS:
         return _reaction(event, team, workspace, received_at)
-    subtype = event.get("subtype") or ""
-    if subtype == "message_changed":
+    if subtype == CHANGED:
         return _changed(event, team, workspace, received_at)
-    if subtype == "message_deleted":
+    if subtype == DELETED:
         previous = event.get("previous_message")
         held = previous if isinstance(previous, dict) else {}
         return _deleted(event, {**held, "ts": event.get("deleted_ts")}, team, workspace, received_at)
-    if subtype not in POSTED or event.get("bot_id"):
-        return None
     return _post(Verb.CREATE, event, event, team, workspace, received_at)
 
 
@@ -70,7 +76,7 @@ def _post(  # verb, event and message differ for a new post and an edit
     raw = fields.text(message.get("text"), "event.text")
     if raw is None:
         raise missing("event.text")
-    mentions = tuple(dict.fromkeys(_MENTION.findall(raw)))
+    mentions = tuple(dict.fromkeys(_MENTION.findall(raw)))[:MENTIONS]
     version = _ts_us(_edit_ts(event, message) if verb is Verb.UPDATE else message.get("ts"), "event.ts", received_at)
     parent_user = message.get("parent_user_id")
     address = workspace.accounts.address(
@@ -105,14 +111,16 @@ def _changed(event: Fields, team: str, workspace: Workspace, received_at: dateti
     if message.get("bot_id"):
         return None
     if message.get("subtype") == "tombstone":
-        return _deleted(event, {**before, **message}, team, workspace, received_at)
+        return _deleted(event, {**before, **message, "subtype": before.get("subtype")}, team, workspace, received_at)
+    if (message.get("subtype") or "") not in POSTED:
+        return None
     if _edited_ts(message) == _edited_ts(before) and message.get("text") == before.get("text"):
         return None
     return _post(Verb.UPDATE, event, message, team, workspace, received_at)
 
 
 def _deleted(event: Fields, message: Fields, team: str, workspace: Workspace, received_at: datetime) -> Activity | None:
-    if message.get("bot_id"):
+    if message.get("bot_id") or (message.get("subtype") or "") not in POSTED:
         return None
     where = _where(message, event.get("channel"), team)
     user = fields.identifier(message.get("user"), "event.previous_message.user") or UNKNOWN_USER
@@ -151,7 +159,7 @@ def _reaction(event: Fields, team: str, workspace: Workspace, received_at: datet
     )
     return Activity(
         id=f"{target}/{user}/{emoji}",
-        verb=Verb.LIKE if event.get("type") == "reaction_added" else Verb.UNDO,
+        verb=REACTIONS[str(event.get("type"))],
         object_id=target,
         version=version,
         channel=CHANNEL,

@@ -81,8 +81,15 @@ def _excerpt(item: object) -> str:
         shortened = {
             key: value[:INSTANT_CHARACTERS] if isinstance(value, str) else value for key, value in item.items()
         }
-        return json.dumps(shortened)[:EXCERPT_SOURCE_CHARACTERS]
-    return json.dumps(item)[:EXCERPT_SOURCE_CHARACTERS]
+        return _dumped(shortened)
+    return _dumped(item)
+
+
+def _dumped(value: object) -> str:
+    try:
+        return json.dumps(value)[:EXCERPT_SOURCE_CHARACTERS]
+    except RecursionError:
+        return "(nested too deep to be shown)"
 
 
 def _read(item: object, reading: Reading) -> ActivityFields:
@@ -127,7 +134,7 @@ def _read(item: object, reading: Reading) -> ActivityFields:
         "conversation_id": _conversation(item, verb, in_reply_to, identity),
         "in_reply_to": in_reply_to,
         "quotes": quotes,
-        "mentions": [_as_account_id(reading.accounts, channel, each) for each in mentions],
+        "mentions": list(dict.fromkeys([_as_account_id(reading.accounts, channel, each) for each in mentions])),
         "account": address.account,
         "department": address.department,
     }

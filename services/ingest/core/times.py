@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime
 
-from services.ingest.core.fields import EARLIEST, INSTANT_CHARACTERS, microseconds
+from services.ingest.core.fields import EARLIEST, iso_datetime, microseconds
 
 
 def declared_instant(value: object) -> datetime | None:
     """Return an ISO 8601 instant with a zone as aware UTC datetime; None for everything else."""
-    if type(value) is not str or len(value) > INSTANT_CHARACTERS:
+    if type(value) is not str:
         return None
     try:
-        parsed = datetime.fromisoformat(value.upper())
+        parsed = iso_datetime(value)
         return parsed.astimezone(UTC) if parsed.tzinfo else None
     except (ValueError, OverflowError):
         return None

@@ -1,90 +1,38 @@
-"""The routes of the metrics service. Series come from the store already serialised and are passed on as they are."""
+"""The routes of the metrics service: one per series, definitions and rejections; insights.py has the others."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final
 
-import orjson
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
-from services.metrics.api.schemas import (
-    Definitions,
-    Engagement,
-    EngagementParameters,
-    KeptRejections,
-    MetricDefinition,
-)
-from services.metrics.core.definitions import DEFINITION_VERSION, METRICS
-from services.metrics.core.ports import AnswerTooLargeError, Reader, Statement
-from services.metrics.core.query import engagement, rejections
-from shared.clock import Clock
-from shared.contracts.activity import wire_time
+from services.metrics.api.answering import Asked, SeriesDesk
+from services.metrics.api.answers import ANSWERS
+from services.metrics.api.insights import insights_router
+from services.metrics.api.parts import INTERNAL, MetricsParts, joined, json_answer
+from services.metrics.api.schemas import Definitions, EngagementParameters, KeptRejections, MetricDefinition
+from services.metrics.api.tables import MEDIA_TYPES
+from services.metrics.core.definitions import DEFINITION_VERSION
+from services.metrics.core.query import rejections
+from services.metrics.core.views import DOCUMENTED, ENGAGEMENT, RESPONSIVENESS, SENTIMENT, SHIFT, VOICE, View
 from shared.contracts.rejection import Reason
 from shared.service.auth import Principal, requires
-from shared.service.problems import FieldError, HttpProblem
 
-INTERNAL: Final = "internal:read"
-NO_STORE: Final = {"Cache-Control": "no-store"}
+__all__ = ["MetricsParts", "metrics_router"]
 
-
-class Freshness(Protocol):
-    """What the routes need to know about how far the figures reach."""
-
-    @property
-    def as_of(self) -> datetime:
-        """Everything received before it is counted."""
-
-    def lag_ms(self) -> int:
-        """How far `as_of` is behind now."""
-
-
-@dataclass(frozen=True)
-class MetricsParts:
-    """What the routes stand on."""
-
-    reader: Reader
-    freshness: Freshness
-    clock: Clock
-
-
-def _stamps(freshness: Freshness) -> dict[str, str | int]:
-    return {
-        "definition_version": DEFINITION_VERSION,
-        "as_of": wire_time(freshness.as_of),
-        "lag_ms": freshness.lag_ms(),
-    }
-
-
-def _fetch(reader: Reader, statement: Statement, form: str) -> bytes:
-    try:
-        return reader.fetch(statement, form)
-    except AnswerTooLargeError as error:
-        raise HttpProblem(422, "The answer has too many rows: shorten the range, group by less or filter.") from error
+WORDS: Final = (
+    (ENGAGEMENT, "Answer engagement against push, responsiveness and sentiment per bucket and group."),
+    (RESPONSIVENESS, "Answer how many inbound posts got a response, and how soon."),
+    (SENTIMENT, "Answer how inbound posts sound."),
+    (SHIFT, "Answer how far we converse instead of broadcast, and on which class of channels."),
+    (VOICE, "Answer whose tracked terms are spoken of; which post speaks of what is decided by today's terms."),
+)
 
 
 def metrics_router(parts: MetricsParts) -> APIRouter:
     """Return the /v1 routes."""
     router = APIRouter(prefix="/v1", tags=["metrics"])
-
-    @router.get("/engagement", responses={200: {"model": Engagement, "content": {"text/csv": {}}}})
-    def get_engagement(
-        parameters: Annotated[EngagementParameters, Query()],
-        principal: Annotated[Principal, Depends(requires("metrics:read"))],
-    ) -> Response:
-        """Answer engagement against push, responsiveness and sentiment per bucket and group."""
-        try:
-            query = parameters.query(parts.clock(), internal=principal.may(INTERNAL))
-        except ValueError as error:
-            problem = FieldError(field="query.from", detail=str(error))
-            raise HttpProblem(422, "The request does not fit; see errors.", errors=[problem]) from error
-        # Taken before the figures are read: what is claimed as counted was there then.
-        stamps = _stamps(parts.freshness)
-        if parameters.format == "csv":
-            table = _fetch(parts.reader, engagement(query), "CSVWithNames")
-            named = {f"X-Earshot-{name.replace('_', '-').title()}": str(value) for name, value in stamps.items()}
-            return Response(table, media_type="text/csv", headers=NO_STORE | named)
-        series = _fetch(parts.reader, engagement(query), "JSONEachRow")
-        return _joined(stamps, "series", series)
+    desk = SeriesDesk(parts)
+    for view, words in WORDS:
+        _add_series(router, desk, view, words)
 
     @router.get("/definitions")
     def get_definitions(_: Annotated[Principal, Depends(requires("metrics:read"))]) -> Definitions:
@@ -97,7 +45,7 @@ def metrics_router(parts: MetricsParts) -> APIRouter:
                 unit=each.unit,
                 caveats=each.caveats,
             )
-            for each in METRICS
+            for each in DOCUMENTED
         ]
         return Definitions(definition_version=DEFINITION_VERSION, metrics=metrics)
 
@@ -109,13 +57,26 @@ def metrics_router(parts: MetricsParts) -> APIRouter:
     ) -> Response:
         """Answer what could not be processed, newest first; the input's own words need internal:read."""
         statement = rejections(reason.value if reason else None, limit, internal=principal.may(INTERNAL))
-        return _joined({}, "rejections", _fetch(parts.reader, statement, "JSONEachRow"))
+        return json_answer(joined({}, "rejections", parts.fetch(statement)))
 
+    router.include_router(insights_router(parts, desk))
     return router
 
 
-def _joined(stamps: dict[str, str | int], name: str, rows: bytes) -> Response:
-    """Return the JSON object {stamps..., name: rows} without reading the rows again."""
-    head = orjson.dumps(stamps)[:-1] + (b"," if stamps else b"")
-    body = head + orjson.dumps(name) + b":" + (rows.strip() or b"[]") + b"}"
-    return Response(body, media_type="application/json", headers=NO_STORE)
+def _add_series(router: APIRouter, desk: SeriesDesk, view: View, words: str) -> None:
+    """Add the route of one series."""
+    forms: dict[str, Any] = {media_type: {} for media_type in MEDIA_TYPES.values()}
+
+    @router.get(
+        f"/{view.name}",
+        name=view.name,
+        description=words,
+        responses={200: {"model": ANSWERS[view.name], "content": forms}, 304: {"description": "You have it."}},
+    )
+    def get_series(
+        parameters: Annotated[EngagementParameters, Query()],
+        principal: Annotated[Principal, Depends(requires("metrics:read"))],
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        query = desk.parts.query(parameters, principal)
+        return desk.answer(Asked(view, query, parameters, if_none_match))

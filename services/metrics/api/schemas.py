@@ -2,18 +2,19 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from services.metrics.core.definitions import DIMENSIONS, METRICS
+from services.metrics.core.calendar import known_zone
+from services.metrics.core.definitions import DIMENSIONS
+from services.metrics.core.drill import CONDITIONS, MAX_PAGE, Page, place
 from services.metrics.core.query import MAX_BUCKETS, Bucket, EngagementQuery
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 DEFAULT_RANGE: Final = timedelta(hours=24)
-FORMATS: Final = ("json", "csv")
-LATER_FORMATS: Final = ("parquet", "arrow", "svg", "png")
+FORMATS: Final = ("json", "csv", "parquet", "arrow", "svg", "png")
 MAX_VALUES: Final = 1_000
 _SPACE_FOR_PLUS: Final = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
@@ -60,9 +61,19 @@ class EngagementParameters(BaseModel):
         default=None, alias="from", description="First instant, ISO 8601 with zone; default 24 h before `to`."
     )
     end: At = Field(default=None, alias="to", description="First instant that is not counted any more; default now.")
-    bucket: Bucket = Field(default=Bucket.HOUR, description="minute, hour, day, week (from Monday) or month, in UTC.")
+    bucket: Bucket = Field(default=Bucket.HOUR, description="minute, hour, day, week (from Monday) or month, in `tz`.")
     by: Values = Field(default=None, description=f"Group by any of {', '.join(DIMENSIONS)}.")
-    format: str = Field(default="json", description="json or csv.")
+    format: str = Field(default="json", description=f"{', '.join(FORMATS)}.")
+    tz: str = Field(default="UTC", description="IANA time zone in which buckets begin, like Europe/Berlin.")
+    fill: Literal["none", "zero"] = Field(
+        default="none", description="zero: a row for every bucket, also where nothing happened."
+    )
+    compare: Literal["none", "previous"] = Field(
+        default="none", description="previous: also the rows of the period before, as long or as many days or months."
+    )
+    width: int = Field(default=900, ge=200, le=2_000, description="Pixels of a picture.")
+    height: int = Field(default=360, ge=100, le=1_200, description="Pixels of a picture.")
+    theme: Literal["light", "dark"] = Field(default="light", description="Of a picture.")
     department: Values = Field(default=None, description=_FILTER)
     owner_department: Values = Field(default=None, description=_FILTER)
     channel: Values = Field(default=None, description=_FILTER)
@@ -83,10 +94,14 @@ class EngagementParameters(BaseModel):
     @field_validator("format")
     @classmethod
     def _known_format(cls, value: str) -> str:
-        if value in LATER_FORMATS:
-            raise ValueError(f"{value} is not yet available; there are {' and '.join(FORMATS)}")
         if value not in FORMATS:
             raise ValueError(f"expected {' or '.join(FORMATS)}, found {value[:40]!r}")
+        return value
+
+    @field_validator("tz")
+    @classmethod
+    def _known_tz(cls, value: str) -> str:
+        known_zone(value)
         return value
 
     @model_validator(mode="after")
@@ -95,20 +110,47 @@ class EngagementParameters(BaseModel):
             raise ValueError("`from` must be before `to`")
         return self
 
-    def query(self, now: datetime, *, internal: bool) -> EngagementQuery:
+    def query(self, now: datetime, *, internal: bool, whole: bool = False) -> EngagementQuery:
         """Return what is asked. Raises ValueError when the range is empty or has too many buckets."""
         end = self.end or now
         start = self.start or end - DEFAULT_RANGE
         if start >= end:
             raise ValueError("`from` must be before `to`, which is now when it is not given")
         filters = {name: tuple(values) for name in DIMENSIONS if (values := getattr(self, name)) is not None}
-        query = EngagementQuery(start, end, self.bucket, tuple(self.by or ()), filters, internal)
+        query = EngagementQuery(start, end, self.bucket, tuple(self.by or ()), filters, internal, self.tz, whole)
         if query.buckets() > MAX_BUCKETS:
             raise ValueError(
                 f"{query.buckets()} buckets of a {self.bucket} are more than {MAX_BUCKETS}: "
                 "shorten the range or take a longer bucket"
             )
         return query
+
+
+class ActivitiesParameters(EngagementParameters):
+    """The query of GET /v1/activities: what a row of a series was asked with, and the number to open."""
+
+    metric: str | None = Field(default=None, description="The metric whose activities are wanted; default all.")
+    group: str | None = Field(default=None, description="Only posts that speak of this group of tracked terms.")
+    after: str | None = Field(default=None, max_length=4_096, description="`next` of the page before.")
+    limit: int = Field(default=100, ge=1, le=MAX_PAGE, description="Activities on a page.")
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str | None) -> str | None:
+        if value is not None and value not in CONDITIONS:
+            raise ValueError(f"expected any of {', '.join(CONDITIONS)}; found {value[:60]!r}")
+        return value
+
+    @field_validator("after")
+    @classmethod
+    def _known_place(cls, value: str | None) -> str | None:
+        if value is not None:
+            place(value)
+        return value
+
+    def page(self) -> Page:
+        """Return which part of the activities is asked."""
+        return Page(self.metric, self.after, self.limit, self.group)
 
 
 class MetricDefinition(BaseModel):
@@ -126,24 +168,6 @@ class Definitions(BaseModel):
 
     definition_version: str
     metrics: list[MetricDefinition]
-
-
-_DIMENSION_FIELDS: Final = dict.fromkeys(DIMENSIONS, (str | None, None))
-_METRIC_FIELDS: Final = {
-    metric.name: (int if metric.unit == "count" else float | None, Field(description=metric.formula))
-    for metric in METRICS
-}
-
-SeriesRow = create_model("SeriesRow", bucket=(str, ...), **_DIMENSION_FIELDS, **_METRIC_FIELDS)  # type: ignore[call-overload]
-
-
-class Engagement(BaseModel):
-    """One row per bucket and group that has anything; a group's name is null where it is not known."""
-
-    definition_version: str
-    as_of: datetime = Field(description="Everything received before it is counted.")
-    lag_ms: int
-    series: list[SeriesRow]
 
 
 class KeptRejection(BaseModel):

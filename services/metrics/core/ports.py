@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.metrics.core.rows import Row, VersionBatch
 from shared.errors import EarshotError
 
-Parameter = str | int | list[str]
+Parameter = str | int | list[str] | list[int]
 
 
 class AnswerTooLargeError(EarshotError):
@@ -47,3 +47,13 @@ class Reader(Protocol):
 
         Raises TransientError, AnswerTooLargeError.
         """
+
+
+class Painter(Protocol):
+    """Draws charts."""
+
+    def picture(self, spec: dict[str, Any], form: str) -> bytes:
+        """Return a Vega-Lite chart as svg or png. Raises TransientError when it cannot be drawn now."""
+
+    def library(self) -> bytes:
+        """Return the drawing library for a browser, one script. Raises TransientError."""

@@ -3,29 +3,28 @@
 # ruff: noqa: S608  # the text is put together from closed lists only
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final
 
-from services.metrics.core.definitions import COUNTERS, DIMENSIONS, METRICS
+from services.metrics.core.calendar import (
+    HOUR,
+    MINUTE,
+    Bucket,
+    bucket_starts,
+    ceil_to,
+    floor_to,
+    known_zone,
+    previous_range,
+)
+from services.metrics.core.definitions import COUNTERS, DIMENSIONS
 from services.metrics.core.ports import Parameter, Statement
+from services.metrics.core.views import ENGAGEMENT, View
 from shared.contracts.activity import Surface
 
+__all__ = ["MAX_BUCKETS", "Bucket", "EngagementQuery", "ceil_to", "engagement", "floor_to", "rejections", "series"]
+
 MAX_BUCKETS: Final = 50_000
-MINUTE: Final = timedelta(minutes=1)
-HOUR: Final = timedelta(hours=1)
-
-
-class Bucket(StrEnum):
-    """How long one row of a series lasts; weeks begin on Monday, everything in UTC."""
-
-    MINUTE = "minute"
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-
 
 _SHORTEST: Final = {
     Bucket.MINUTE: MINUTE,
@@ -35,24 +34,12 @@ _SHORTEST: Final = {
     Bucket.MONTH: timedelta(days=28),
 }
 _STARTS: Final = {
-    Bucket.MINUTE: "at",
-    Bucket.HOUR: "at",
-    Bucket.DAY: "toStartOfDay(at, 'UTC')",
-    Bucket.WEEK: "toDateTime(toMonday(at, 'UTC'), 'UTC')",
-    Bucket.MONTH: "toDateTime(toStartOfMonth(at, 'UTC'), 'UTC')",
+    Bucket.MINUTE: "toStartOfMinute({at}, 'UTC')",
+    Bucket.HOUR: "toStartOfHour({at}, 'UTC')",
+    Bucket.DAY: "toStartOfDay({at}, 'UTC')",
+    Bucket.WEEK: "toDateTime(toMonday({at}, 'UTC'), 'UTC')",
+    Bucket.MONTH: "toDateTime(toStartOfMonth({at}, 'UTC'), 'UTC')",
 }
-
-
-def floor_to(at: datetime, step: timedelta) -> datetime:
-    """Return the last whole step (minute or hour) at or before an instant."""
-    since = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return at - since % step
-
-
-def ceil_to(at: datetime, step: timedelta) -> datetime:
-    """Return the first whole step at or after an instant."""
-    floor = floor_to(at, step)
-    return floor if floor == at else floor + step
 
 
 @dataclass(frozen=True)
@@ -65,6 +52,9 @@ class EngagementQuery:
     by: tuple[str, ...] = ()
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     internal: bool = False
+    zone: str = "UTC"
+    whole: bool = False
+    """One bucket for the whole range, whatever `bucket` says."""
 
     def __post_init__(self) -> None:
         unknown = [name for name in (*self.by, *self.filters) if name not in DIMENSIONS]
@@ -73,34 +63,67 @@ class EngagementQuery:
 
     def buckets(self) -> int:
         """Return how many buckets the range can hold at most."""
-        return -(-(self.end - self.start) // _SHORTEST[self.bucket])
+        return 1 if self.whole else -(-(self.end - self.start) // _SHORTEST[self.bucket])
+
+    def span(self) -> tuple[datetime, datetime]:
+        """Return the range in whole minutes."""
+        return floor_to(self.start, MINUTE), ceil_to(self.end, MINUTE)
+
+    def starts(self) -> list[datetime]:
+        """Return where each bucket begins."""
+        if self.whole:
+            return [self.span()[0]]
+        return bucket_starts(*self.span(), self.bucket, known_zone(self.zone))
+
+    def previous(self) -> "EngagementQuery":
+        """Return the same question about the period before."""
+        start, end = previous_range(self.start, self.end, known_zone(self.zone))
+        return replace(self, start=start, end=end)
 
 
 def engagement(query: EngagementQuery) -> Statement:
     """Return the statement whose rows are the series: bucket, groups, then every metric."""
+    return series(query, ENGAGEMENT)
+
+
+def series(query: EngagementQuery, view: View) -> Statement:
+    """Return the statement whose rows are the series of a view: bucket, groups, then its metrics."""
     parameters: dict[str, Parameter] = {}
-    where = "".join(_conditions(query, parameters))
+    where = "".join(conditions(query, parameters))
+    starts = starts_sql(query, parameters, "at")
     sources = _sources(query, where, parameters)
     groups = "".join(f", {name}" for name in query.by)
     shown = "".join(f", nullIf({name}, '') AS `{name}`" for name in query.by)
-    sums = ", ".join(f"sum(source.{name}) AS {name}" for name in COUNTERS)
-    anything = " + ".join(COUNTERS)
+    sums = {name: f"sum(source.{name})" for name in COUNTERS} | dict(view.sums)
+    names = {metric.name for metric in view.metrics}
+    if "people" in names:
+        sums["people"] = "uniqExactMerge(source.people_state)"
+    if "first_response_seconds_p50" in names:
+        sums["first_response"] = "quantilesExactInclusiveMerge(0.5, 0.9)(source.first_response_state)"
     columns = ", ".join(
-        f"{metric.sql} AS {metric.name}" if metric.sql != metric.name else metric.name for metric in METRICS
+        f"{metric.sql} AS {metric.name}" if metric.sql != metric.name else metric.name for metric in view.metrics
     )
     sql = f"""
 SELECT formatDateTime(starts, '%Y-%m-%dT%H:%i:%SZ', 'UTC') AS bucket{shown}, {columns}
 FROM (
-  SELECT {_STARTS[query.bucket]} AS starts{groups}, {sums}, uniqExactMerge(source.people_state) AS people,
-    quantilesExactInclusiveMerge(0.5, 0.9)(source.first_response_state) AS first_response
+  SELECT {starts} AS starts{groups}, {", ".join(f"{expression} AS {name}" for name, expression in sums.items())}
   FROM ({sources}) AS source
-  GROUP BY starts{groups} HAVING {anything} > 0
+  GROUP BY starts{groups} HAVING {view.shown} > 0
 ) AS summed
 ORDER BY starts{"".join(f", summed.{name}" for name in query.by)}"""
     return Statement(sql, parameters)
 
 
-def _conditions(query: EngagementQuery, parameters: dict[str, Parameter]) -> list[str]:
+def starts_sql(query: EngagementQuery, parameters: dict[str, Parameter], at: str) -> str:
+    """Return the expression for the bucket that holds `at`; outside UTC the instants come from the calendar."""
+    if query.zone == "UTC" and not query.whole:
+        return _STARTS[query.bucket].format(at=at)
+    parameters["starts"] = [int(each.timestamp()) for each in query.starts()]
+    return f"toDateTime(roundDown(toUnixTimestamp({at}), {{starts:Array(UInt32)}}), 'UTC')"
+
+
+def conditions(query: EngagementQuery, parameters: dict[str, Parameter]) -> list[str]:
+    """Return what every statement about this question asks of a row's dimensions, internal posts above all."""
     found = []
     for name, values in query.filters.items():
         parameters[f"only_{name}"] = list(values)
@@ -112,8 +135,8 @@ def _conditions(query: EngagementQuery, parameters: dict[str, Parameter]) -> lis
 
 def _sources(query: EngagementQuery, where: str, parameters: dict[str, Parameter]) -> str:
     """Return the rows to sum: whole hours from `hours`, what is left at the edges from `minutes`."""
-    start, end = floor_to(query.start, MINUTE), ceil_to(query.end, MINUTE)
-    if query.bucket is Bucket.MINUTE:
+    start, end = query.span()
+    if query.bucket is Bucket.MINUTE or not _on_whole_hours(query):
         return _slice("minutes", "minute", (start, end), where, parameters)
     first, last = ceil_to(start, HOUR), floor_to(end, HOUR)
     if first >= last:
@@ -125,6 +148,11 @@ def _sources(query: EngagementQuery, where: str, parameters: dict[str, Parameter
         if edge[0] < edge[1]
     ]
     return " UNION ALL ".join(slices)
+
+
+def _on_whole_hours(query: EngagementQuery) -> bool:
+    """Tell whether every bucket begins at a whole hour of UTC, so that hours can be summed (India's do not)."""
+    return (query.zone == "UTC" and not query.whole) or all(floor_to(each, HOUR) == each for each in query.starts())
 
 
 def _slice(

@@ -20,10 +20,15 @@ from tests.waiting import eventually
 _NUMBERS = itertools.count(1)
 
 
+_FOLDERS: list[Path] = []
+
+
 @pytest.fixture(scope="session")
 def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The one folder that this process's engine opens."""
-    return tmp_path_factory.mktemp("clickhouse")
+    """The one folder that this process's engine opens, also for the tests of the page."""
+    if not _FOLDERS:
+        _FOLDERS.append(tmp_path_factory.mktemp("clickhouse"))
+    return _FOLDERS[0]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from shared.contracts.activity import ClassifiedActivity
@@ -112,18 +112,15 @@ def first_response(fact: Fact, facts: dict[str, Fact]) -> float | None:
     return max(0.0, (min(at) - fact.occurred_at) / timedelta(seconds=1))
 
 
-def starts(at: datetime, bucket: str) -> datetime:
-    """Return the start of the bucket that holds an instant."""
-    at = at.astimezone(UTC).replace(second=0, microsecond=0)
-    if bucket == "minute":
-        return at
-    at = at.replace(minute=0)
-    if bucket == "hour":
-        return at
-    at = at.replace(hour=0)
+def starts(at: datetime, bucket: str, zone: tzinfo = UTC) -> datetime:
+    """Return the start of the bucket that holds an instant, on the clocks of a zone, as an instant."""
+    at = at.astimezone(zone).replace(second=0, microsecond=0)
+    if bucket in {"minute", "hour"}:
+        return (at if bucket == "minute" else at.replace(minute=0)).astimezone(UTC)
+    at = at.replace(hour=0, minute=0, fold=0)
     if bucket == "week":
-        return at - timedelta(days=at.weekday())
-    return at.replace(day=1) if bucket == "month" else at
+        at -= timedelta(days=at.weekday())
+    return (at.replace(day=1) if bucket == "month" else at).astimezone(UTC)
 
 
 def percentile(values: list[float], share: float) -> float | None:
@@ -138,7 +135,7 @@ def percentile(values: list[float], share: float) -> float | None:
 
 
 def fold(
-    heard: Iterable[ClassifiedActivity], bucket: str, by: tuple[str, ...] = ()
+    heard: Iterable[ClassifiedActivity], bucket: str, by: tuple[str, ...] = (), zone: tzinfo = UTC
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Return per (bucket, groups...) the counters, people and response times."""
     facts, ours = living(heard)
@@ -150,7 +147,7 @@ def fold(
         if not names:
             continue
         held = fact.dimensions()
-        key = (starts(fact.occurred_at, bucket), *(held[name] or None for name in by))
+        key = (starts(fact.occurred_at, bucket, zone), *(held[name] or None for name in by))
         row = groups.setdefault(key, dict.fromkeys(COUNTS, 0))
         seconds = first_response(fact, facts)
         if seconds is not None:

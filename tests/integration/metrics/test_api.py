@@ -108,7 +108,9 @@ def test_internal_posts_are_seen_with_the_scope_only(client: TestClient, store: 
         ({"from": "2026-11-24T00:00:00Z", "to": "2026-11-23T00:00:00Z"}, "before"),
         ({"bucket": "minute", "from": "2020-01-01T00:00:00Z"}, "50000"),
         ({"by": "colour"}, "colour"),
-        ({"format": "svg"}, "not yet available"),
+        ({"format": "svg"}, "no pictures"),
+        ({"tz": "Europe/Paradise"}, "IANA"),
+        ({"compare": "next"}, "previous"),
         ({"departement": "billing"}, "Extra"),
         ({"bucket": "second"}, "minute"),
     ],
@@ -131,7 +133,9 @@ def test_a_key_is_needed_and_its_scope(client: TestClient) -> None:
 def test_definitions_name_every_metric_of_a_row(client: TestClient) -> None:
     body = client.get("/v1/definitions", headers=bearer("reader")).json()
     assert body["definition_version"] == "1"
-    assert [each["name"] for each in body["metrics"]] == [metric.name for metric in METRICS]
+    names = [each["name"] for each in body["metrics"]]
+    assert names[: len(METRICS)] == [metric.name for metric in METRICS]
+    assert {"social_share", "posts", "share", "first_response_business_seconds_p90"} <= set(names)
     assert all(each["formula"] and each["unit"] and each["formula_version"] for each in body["metrics"])
 
 
@@ -160,8 +164,10 @@ def test_the_page_leads_to_the_sign_in_and_allows_no_foreign_code(client: TestCl
     assert (away.status_code, away.headers["location"]) == (303, "/signin?next=/")
     page = client.get("/", headers=bearer("reader"))
     assert page.status_code == 200
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert "$" not in page.text
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert client.get("/assets/main.js").status_code == 401
+    assert client.get("/assets/main.js", headers=bearer("reader")).headers["content-type"].startswith("text/javascript")
 
 
 def test_the_api_describes_itself(client: TestClient) -> None:

@@ -65,6 +65,7 @@ class Service:
         environment = os.environ | {
             "EARSHOT_HOME": str(self.home), "EARSHOT_API_KEY": KEY, "HTTP_PORT": str(self.port),
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "KAFKA_ALONE": "true",
         }  # fmt: skip
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(

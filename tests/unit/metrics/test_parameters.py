@@ -38,8 +38,9 @@ def test_an_instant_is_understood_in_any_zone(text: str, expected: datetime) -> 
         ({"from": "2026-11-23T12:00:00Z", "to": "2026-11-23T12:00:00Z"}, "must be before"),
         ({"bucket": "decade"}, "minute"),
         ({"by": ["channel,colour"]}, "found colour"),
-        ({"format": "parquet"}, "not yet available; there are json and csv"),
-        ({"format": "xml"}, "expected json or csv"),
+        ({"format": "xml"}, "expected json or csv or parquet"),
+        ({"tz": "Nowhere"}, "expected an IANA time zone"),
+        ({"fill": "one"}, "zero"),
         ({"departement": ["billing"]}, "Extra inputs"),
     ],
 )

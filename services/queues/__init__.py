@@ -1,0 +1,1 @@
+"""Queues: turns classified posts into items that support teams watch, claim and resolve."""

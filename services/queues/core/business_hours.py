@@ -1,0 +1,71 @@
+"""Calendar: how much working time passes between instants, on days of 23, 24 and 25 hours; microseconds, UTC."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from services.queues.core.post import instant, microseconds
+from shared.contracts.configuration import BusinessHours
+
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY: Final = timedelta(days=1)
+MOST_DAYS: Final = 40_000
+"""Further than any promise reaches: a year of minutes at one minute a week ends after 3,650 weeks of searching."""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """When people work; without `hours` they always do."""
+
+    hours: BusinessHours | None = None
+
+    def after(self, start_us: int, working_us: int) -> int:
+        """Return the instant at which so much working time has passed since `start_us`."""
+        if self.hours is None:
+            return start_us + working_us
+        day, left = _local_day(self.hours, start_us), working_us
+        for _ in range(MOST_DAYS):
+            opens, closes = _window(self.hours, day)
+            begins = max(opens, start_us)
+            if left <= closes - begins:
+                return begins + left
+            left -= max(0, closes - begins)
+            day += DAY
+        return start_us + MOST_DAYS * 86_400_000_000
+
+    def between(self, start_us: int, end_us: int) -> int:
+        """Return the working time from one instant to another; negative when the second is the earlier."""
+        if end_us < start_us:
+            return -self.between(end_us, start_us)
+        if self.hours is None:
+            return end_us - start_us
+        day, last = _local_day(self.hours, start_us), _local_day(self.hours, end_us)
+        passed = 0
+        for _ in range(MOST_DAYS):
+            if day > last:
+                break
+            opens, closes = _window(self.hours, day)
+            passed += max(0, min(closes, end_us) - max(opens, start_us))
+            day += DAY
+        return passed
+
+
+def _local_day(hours: BusinessHours, at_us: int) -> date:
+    return instant(at_us).astimezone(ZoneInfo(hours.timezone)).date()
+
+
+@lru_cache(maxsize=4_096)
+def _window(hours: BusinessHours, day: date) -> tuple[int, int]:
+    """Return when work begins and ends on a local day; the same instant twice on a day off."""
+    opens = _local(hours, day, hours.start)
+    if WEEKDAYS[day.weekday()] not in hours.days:
+        return opens, opens
+    return opens, max(opens, _local(hours, day, hours.end))
+
+
+def _local(hours: BusinessHours, day: date, minute: int) -> int:
+    # Clock time, not midnight plus minutes: on the day the clocks change nine o'clock is still nine o'clock.
+    at = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(hours.timezone)) + timedelta(minutes=minute)
+    return microseconds(at.astimezone(UTC))

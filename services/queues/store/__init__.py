@@ -1,0 +1,1 @@
+"""The SQL side of the queues service: schema, dialects, reading and writing."""
