@@ -1,50 +1,17 @@
-"""`python -m services.classify` runs the service; `train` and `evaluate` are the offline commands."""
-
-import json
-from pathlib import Path
-from typing import Annotated
+"""`python -m services.classify` runs the service; `train`, `evaluate` and `card` are the offline commands."""
 
 import typer
 
-cli = typer.Typer(add_completion=False, help=__doc__)
-Folder = Annotated[Path, typer.Option(exists=True, file_okay=False)]
-ARTEFACT = Path(__file__).with_name("artefact")
+from services.classify.commands import cli
 
 
-@cli.callback(invoke_without_command=True)
+@cli.callback(invoke_without_command=True, help=__doc__)
 def serve(context: typer.Context) -> None:
     """Consume received posts and answer HTTP until SIGTERM."""
     if context.invoked_subcommand is None:
         from services.classify.app import main  # noqa: PLC0415  # training needs no broker, serving no training
 
         main()
-
-
-@cli.command()
-def train(data: Folder, out: Path = ARTEFACT, version: str = "2026-11-24.1", layers: int = 2, inner: int = 768) -> None:
-    """Fine-tune on the sets in DATA and the posts read for Earshot, and write an artefact to OUT."""
-    from services.classify.training import finetune, minilm, run  # noqa: PLC0415
-
-    plan = run.Plan(data, out, version, minilm.Cut(layers, inner, 128), finetune.Recipe())
-    typer.echo(json.dumps(run.train(plan).card["scores"], indent=2))
-
-
-@cli.command()
-def evaluate(data: Folder, artefact: Folder = ARTEFACT) -> None:
-    """Measure an artefact on held-out texts."""
-    from services.classify.model.artefact import load_artefact  # noqa: PLC0415
-    from services.classify.training import evaluate as measuring  # noqa: PLC0415
-
-    typer.echo(json.dumps(measuring.evaluate(load_artefact(artefact), data, seed=7), indent=2))
-
-
-@cli.command()
-def card(artefact: Folder = ARTEFACT) -> None:
-    """Print the model card as a page."""
-    from services.classify.model.artefact import load_artefact  # noqa: PLC0415
-    from services.classify.training.card import page  # noqa: PLC0415
-
-    typer.echo(page(load_artefact(artefact).card), nl=False)
 
 
 if __name__ == "__main__":

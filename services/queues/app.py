@@ -13,14 +13,18 @@ from prometheus_client import Gauge
 
 from services.queues.api.commands import Desk, commands_router
 from services.queues.api.page import page_router
+from services.queues.api.presence import presence_router
 from services.queues.api.routes import items_router
 from services.queues.api.stream import stream_router
 from services.queues.core.post import microseconds
 from services.queues.core.priority import Ranking
+from services.queues.corrections import Corrections
 from services.queues.feed import Feed
 from services.queues.hub import Hub, HubPolicy
+from services.queues.presence import Presence
 from services.queues.settings import QueuesSettings
 from services.queues.store.dialect import open_engines
+from services.queues.store.outbox import SqlOutbox
 from services.queues.store.reader import SqlReader
 from services.queues.store.setup import prepare
 from services.queues.store.writer import SqlWriter
@@ -112,6 +116,13 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
         watcher=telemetry.watch("feed"),
     )
     thread = LoopThread("feed", loop, time.monotonic)
+    presence = Presence(hub.announce)
+    corrections = Corrections(SqlOutbox(engines.writer), broker.publisher)
+
+    def commanded() -> None:
+        hub.wake()
+        corrections.wake()
+
     health = Health()
     health.register("feed", thread.problem)
     health.register("database", reader.problem)
@@ -120,12 +131,14 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         thread.start()
+        corrections.start()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(hub.run())
-            upkeep = tasks.create_task(_keep_up(writer, clock, queues, hub.wake))
+            upkeep = tasks.create_task(_keep_up(writer, clock, queues, hub.wake, presence))
             yield
             hub.close()
             upkeep.cancel()
+        await asyncio.to_thread(corrections.stop)
         await asyncio.to_thread(thread.stop)
         broker.publisher.close()
         engines.close()
@@ -134,8 +147,9 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
     parts = ServiceParts("queues", keyring, health, telemetry, settings.http.prefix)
     routers = [
         items_router(reader, clock, ranking),
-        stream_router(hub, heartbeat_seconds=queues.stream_heartbeat_seconds),
-        commands_router(Desk(writer, clock, hub.wake, queues.lease_seconds)),
+        stream_router(hub, presence, heartbeat_seconds=queues.stream_heartbeat_seconds),
+        commands_router(Desk(writer, clock, commanded, queues.lease_seconds)),
+        presence_router(reader, presence, clock),
         page_router(),
     ]
     return Service(create_app(parts, routers, lifespan=lifespan), thread, hub)
@@ -146,12 +160,15 @@ def _secret(settings: Settings) -> str | None:
     return None if key is None else key.get_secret_value()
 
 
-async def _keep_up(writer: SqlWriter, clock: Clock, queues: QueuesSettings, changed: Callable[[], None]) -> None:
+async def _keep_up(
+    writer: SqlWriter, clock: Clock, queues: QueuesSettings, changed: Callable[[], None], presence: Presence
+) -> None:
     """End run-out leases every second, drop old events every minute; a database that is away is met again later."""
     forgotten = time.monotonic()
     while True:
         await asyncio.sleep(LAPSE_SECONDS)
         now_us = microseconds(clock())
+        presence.sweep(now_us)
         try:
             if await asyncio.to_thread(writer.lapse, now_us):
                 changed()

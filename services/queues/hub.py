@@ -78,6 +78,11 @@ class Hub:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._woken.set)
 
+    def announce(self) -> None:
+        """Let every subscriber look up, although the feed has nothing new. Callable from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._announce)
+
     def close(self) -> None:
         """End every subscription, and `run`. Callable from any thread and from a signal handler."""
         self._closed = True

@@ -27,7 +27,6 @@ from kafka.errors import (
     UnsupportedCodecError,
     UnsupportedVersionError,
 )
-from kafka.partitioner.abc import Partitioner
 from kafka.structs import OffsetAndMetadata
 
 from shared.contracts.codec import Outgoing
@@ -201,20 +200,11 @@ class KafkaSource:
             self._consumer = None
 
 
-class _ByCrc32(Partitioner):  # type: ignore[misc]  # the library is untyped
-    """Chooses by CRC-32, as librdkafka does; the library's murmur2 is Python and a tenth of a publish."""
-
-    def partition(  # the library's signature
-        self, topic: str, key: object, serialized_key: bytes, value: object, serialized_value: bytes, cluster: Any
-    ) -> int:
-        """Return the partition of a key: the same one as long as the topic keeps its number of partitions."""
-        del key, value, serialized_value
-        every: Sequence[int] = sorted(cluster.partitions_for_topic(topic))
-        return every[zlib.crc32(serialized_key) % len(every)]
-
-
 def partition_of(key: bytes, partitions: Sequence[int]) -> int:
-    """Return where a key's records stand. The library's murmur2 is pure Python and cost a fifth of every publish."""
+    """Return a key's partition, the same while a topic keeps its number of them: by CRC-32, as librdkafka chooses.
+
+    The library's murmur2 is Python and took a tenth of a publish.
+    """
     return partitions[zlib.crc32(key) % len(partitions)]
 
 
@@ -237,7 +227,6 @@ class KafkaPublisher:
                     acks="all",
                     compression_type="lz4",
                     linger_ms=self.linger_ms,
-                    partitioner=_ByCrc32(),
                     batch_size=1 << 18,
                     max_request_size=MAX_RECORD_BYTES * 4,
                     delivery_timeout_ms=self.delivery_timeout_ms,

@@ -14,13 +14,14 @@ from typing import Final
 
 from services.classify.model.artefact import load_artefact
 from services.classify.model.onnx_scorer import open_onnx_scorer
-from services.classify.settings import SHIPPED_ARTEFACT
+from services.classify.settings import SHIPPED_ARTEFACT, ClassifySettings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SHARED: Final = Path(os.environ.get("EARSHOT_TEST_SHARED", ROOT.parent / "shared"))
 SETS: Final = ("complaints_preotiuc", "semeval2017_sentiment", "goemotions")
 TEXTS: Final = 3_000
 PEER_TEXTS: Final = 600
+BATCH: Final = ClassifySettings().batch_max_records
 BUDGET: Final = 1_500
 WANTED_RATIO: Final = 4
 
@@ -61,8 +62,8 @@ def our_rate(texts: list[str]) -> float:
     scorer = open_onnx_scorer(SHIPPED_ARTEFACT, threads=0, remembered_texts=0)
     scorer.score(texts[:200])
     started = time.perf_counter()
-    for start in range(0, len(texts), 500):
-        scorer.score(texts[start : start + 500])
+    for start in range(0, len(texts), BATCH):
+        scorer.score(texts[start : start + BATCH])
     return len(texts) / (time.perf_counter() - started)
 
 

@@ -17,7 +17,8 @@ from services.metrics.core.definitions import COUNTERS
 from services.metrics.core.ports import Statement
 from services.metrics.core.query import Bucket, EngagementQuery, engagement
 from services.metrics.sink import ActivitySink
-from services.metrics.store.clickhouse import ClickHouseAddress
+from services.metrics.store import statements
+from services.metrics.store.clickhouse import WRITE_SETTINGS, ClickHouseAddress, open_client
 from services.metrics.store.migrate import migrate
 from services.metrics.store.reader import ClickHouseReader
 from services.metrics.store.writer import ClickHouseFacts
@@ -114,12 +115,49 @@ def measure_queries(address: ClickHouseAddress, days: int) -> None:
     reader.close()
 
 
+INVENT = """
+INSERT INTO activities (minute, id_hash, id, department, owner_department, channel, channel_class, surface, account,
+  intent, sentiment, resolved, alive, kind, direction, occurred_at, actor_hash, conversation_id, in_reply_to,
+  answered_at, first_response_seconds)
+SELECT toStartOfMinute(at), cityHash64(number), concat('bluesky:', toString(number)), department, department, 'bluesky',
+  'social', 'public', 'acme', 'question', 'neutral', 1, 1, kind, if(kind = 'push', 'outbound', 'inbound'), at,
+  cityHash64(number % 50000), '', '', NULL, NULL
+FROM (
+  SELECT number, toDateTime64({start:UInt32}, 6, 'UTC') + intDiv(number * 2592000, {count:UInt64}) AS at,
+    ['support', 'billing', 'sales', 'press', 'people', 'product'][1 + cityHash64(number) % 6] AS department,
+    ['like', 'like', 'reply', 'mention', 'push'][1 + cityHash64(number, 1) % 5] AS kind
+  FROM numbers({count:UInt64})
+)"""
+
+
+def measure_curve(folder: Path, millions: list[int]) -> None:
+    """Print what 30 days by hour and department cost with more and more activities stored, against raw rows."""
+    for number, size in enumerate(millions):
+        address = ClickHouseAddress("", folder, f"curve_{number}")
+        migrate(address)
+        client = open_client(address, dict(WRITE_SETTINGS), database=address.database)
+        start = int((NOON - timedelta(days=30)).timestamp())
+        client.command(INVENT, parameters={"start": start, "count": size * 1_000_000})
+        client.command("CREATE TABLE scratch_curve (part UInt8, value UInt64) ENGINE = Memory")
+        for first in range(0, 43_200, 7_200):
+            client.command("TRUNCATE TABLE scratch_curve")
+            span = f"numbers({first}, 7201)"
+            filled = f"SELECT {statements.MINUTES}, {start} + number * 60 FROM {span}"  # noqa: S608  # our own numbers
+            client.command(f"INSERT INTO scratch_curve {filled}")
+            for text in (statements.RECOMPUTE_MINUTES, statements.RECOMPUTE_HOURS):
+                client.command(text.format(scratch="scratch_curve"), parameters={"stamp": first + 1})
+        client.close()
+        print(f"{size} million activities:")
+        measure_queries(address, 30)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--activities", type=int, default=200_000)
     parser.add_argument("--batch", type=int, default=20_000)
     parser.add_argument("--days", type=int, default=5)
+    parser.add_argument("--curve", type=int, nargs="*", default=[1], help="millions of activities, like 1 5 20")
     chosen = parser.parse_args()
     settle_collector()
     heard = records(chosen.activities, chosen.days)
@@ -128,6 +166,7 @@ def main() -> None:
         migrate(address)
         measure_sink(address, heard, chosen.batch)
         measure_queries(address, chosen.days)
+        measure_curve(address.path, chosen.curve)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """The model card as a page: what the manifest says, for readers. Written by `python -m services.classify card`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from services.classify.training.datasets import GOLD_NAME, OWN, REAL_NAME
+from services.classify.training.pictures import reliability_picture
 
+PICTURE: Final = "reliability.svg"
 SENTIMENT_SET: Final = "semeval2017_sentiment"
 PARTS: Final = {
     REAL_NAME: "real posts read by us, held back by the hash of their text, never used for a choice",
@@ -98,12 +101,18 @@ def _learnt_from(training: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
+def write_page(card: Mapping[str, Any], folder: Path) -> None:
+    """Write model-card.md and reliability.svg into a folder."""
+    (folder / "model-card.md").write_text(page(card), encoding="utf-8")
+    (folder / PICTURE).write_text(reliability_picture(card["scores"][REAL_NAME]), encoding="utf-8")
+
+
 def page(card: Mapping[str, Any]) -> str:
     """Return the page of a card."""
     scores, encoder = card["scores"], card["encoder"]
     lines = [
         f"# Model card: {card['model']}", "",
-        "Written by `python -m services.classify card` from the manifest of the artefact; do not edit.", "",
+        "Written by `python -m services.classify card --out docs` from the manifest of the artefact; do not edit.", "",
         f"Encoder: {encoder['name']}, first {encoder['layers']} layers with {encoder['inner_width']} inner neurons, "
         "fine-tuned with its three heads, int8. One temperature a head scales the probabilities.", "",
         "## Measured on", "", *(f"- **{name}**: {what}." for name, what in PARTS.items()),
@@ -111,6 +120,7 @@ def page(card: Mapping[str, Any]) -> str:
         "## Scores", "", *_summary(scores),
         "## What is sure", "", *_heads(card), *_sure(scores),
     ]  # fmt: skip
+    lines += [f"![Reliability diagrams on {REAL_NAME}: stated probability and share that is right]({PICTURE})", ""]
     real = scores[REAL_NAME]
     for head in ("department", "intent", "sentiment"):
         lines += [

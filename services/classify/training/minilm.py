@@ -58,14 +58,15 @@ def tokens(texts: Sequence[str], max_tokens: int) -> Iterator[Tokens]:
         yield np.array([encoding.ids], dtype=np.int64)
 
 
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """Return a session on a model in memory."""
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
 def cut_weights(weights: Mapping[str, Floats], cut: Cut, texts: Sequence[str]) -> dict[str, Floats]:
     """Return the weights with the inner neurons kept that contribute most on `texts`."""
     builder = GraphBuilder(weights, cut.shape)
-    session = _session(builder.build())
+    session = open_session(builder.build())
     names = [f"layer{number}.active" for number in range(cut.layers)]
     energy = [np.zeros(1)] * cut.layers
     for ids in tokens(texts, cut.max_tokens):
@@ -86,7 +87,7 @@ def cut_weights(weights: Mapping[str, Floats], cut: Cut, texts: Sequence[str]) -
 def activation_ranges(weights: Mapping[str, Floats], cut: Cut, texts: Sequence[str]) -> dict[str, ActivationRange]:
     """Return per linear layer the range that holds nearly all of what enters it on `texts`."""
     builder = GraphBuilder(weights, cut.shape)
-    session = _session(builder.build())
+    session = open_session(builder.build())
     seen: dict[str, list[Floats]] = {name: [] for name in builder.observed}
     for ids in tokens(texts, cut.max_tokens):
         for name, value in zip(seen, session.run(list(seen), {"input_ids": ids}), strict=True):

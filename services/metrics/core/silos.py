@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608  # the text is put together from closed lists only
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -135,7 +136,7 @@ def _alike(kept: Sequence[Question]) -> Iterator[tuple[int, int, float]]:
             continue
         size = len(each.words)
         rarest = sorted(each.words, key=lambda word: (frequency[word], word))
-        prefix = rarest[: size - int(-(-size * MIN_SIMILARITY // 1)) + 1]
+        prefix = rarest[: size + 1 - math.ceil(size * MIN_SIMILARITY - 1e-9)]
         for other in {other for word in prefix for other in holders[word]}:
             shared = len(each.words & kept[other].words)
             similarity = shared / (size + len(kept[other].words) - shared)

@@ -1,6 +1,6 @@
 """Share of voice: which group of tracked terms a post speaks of, decided when asked, from its latest text.
 
-A changed list of terms therefore holds for the past too (ADR 0010). A term stands as whole words, in any case.
+A changed list of terms therefore holds for the past too (ADR 0011). A term stands as whole words, in any case.
 """
 
 # ruff: noqa: S608  # the text is put together from closed lists only
@@ -24,6 +24,8 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 )
 _EDGE: Final = rf"[^\pL\pN\pM_]|[{UNSPACED}]"
+_SPECIAL: Final = re.compile(r"[!-/:-@\[-^`{-~]")
+"""ASCII punctuation but the underscore; RE2 refuses a backslash before any other character."""
 _POSTS: Final = f"({COUNTERS['inbound_posts']} OR {COUNTERS['ambient_posts']})"
 
 
@@ -40,7 +42,7 @@ def pattern(terms: Iterable[str]) -> str:
 def _whole(term: str) -> str:
     before = f"(?:^|{_EDGE})" if _is_wordlike(term[0]) else ""
     after = f"(?:$|{_EDGE})" if _is_wordlike(term[-1]) else ""
-    words = " ".join(re.sub(r"([^\w\s])", r"\\\1", word) for word in term.split())
+    words = " ".join(_SPECIAL.sub(r"\\\g<0>", word) for word in term.split())
     return f"{before}{words}{after}"
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
 
+from services.queues.api.bounded import BoundedRoute
 from services.queues.api.filters import Writer, may_see_internal
 from services.queues.api.routes import ItemName, etag, no_such_item
 from services.queues.api.schemas import AssignBody, Body, ClaimNextBody, LabelBody, NoteBody, SnoozeBody
@@ -148,7 +149,7 @@ class Desk:
 
 def commands_router(desk: Desk) -> APIRouter:
     """Return POST /v1/claim-next and /v1/items/{item}/claim, release, resolve, assign, snooze, label and note."""
-    router = APIRouter(prefix="/v1", tags=["queues"])
+    router = APIRouter(prefix="/v1", tags=["queues"], route_class=BoundedRoute)
     _add_holding(router, desk)
     _add_moving(router, desk)
     _add_writing(router, desk)

@@ -106,5 +106,8 @@ def _detail(detail: Detail, standing: Standing) -> DetailBody:
         )
         for entry in detail.history
     ]
+    elsewhere = [conversation_post(post) for post in detail.elsewhere]
     conversation = [conversation_post(post) for post in detail.conversation]
-    return DetailBody(**item_of(detail.post, standing).model_dump(), conversation=conversation, history=lines)
+    return DetailBody(
+        **item_of(detail.post, standing).model_dump(), conversation=conversation, author_posts=elsewhere, history=lines
+    )

@@ -65,9 +65,10 @@ class HistoryLine(BaseModel):
 
 
 class DetailBody(Item):
-    """Answer of GET /v1/items/{item}: the item with its conversation, in order of time, and its history."""
+    """Answer of GET /v1/items/{item}: the item, its conversation, its author's posts elsewhere, its history."""
 
     conversation: list[ConversationPost]
+    author_posts: list[ConversationPost]
     history: list[HistoryLine]
 
 
@@ -76,6 +77,13 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     agent: Agent
+
+
+class PresenceBody(BaseModel):
+    """Answer of POST /v1/items/{item}/presence: everybody who looks at the item now."""
+
+    item: str
+    agents: list[str]
 
 
 class AssignBody(Body):

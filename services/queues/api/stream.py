@@ -14,6 +14,7 @@ from services.queues.core.event import Event, removal, told
 from services.queues.core.filters import Filter
 from services.queues.core.positions import parse_position
 from services.queues.hub import Hub, Resync
+from services.queues.presence import Presence
 from shared.errors import TransientError
 
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -26,7 +27,7 @@ FirstEventId = Annotated[
 ]
 
 
-def stream_router(hub: Hub, *, heartbeat_seconds: float) -> APIRouter:
+def stream_router(hub: Hub, presence: Presence, *, heartbeat_seconds: float) -> APIRouter:
     """Return GET /v1/stream."""
     router = APIRouter(prefix="/v1", tags=["queues"])
     writing = Writing(hub)
@@ -35,14 +36,14 @@ def stream_router(hub: Hub, *, heartbeat_seconds: float) -> APIRouter:
     async def stream(
         wanted: Wanted, last_event_id: LastEventId = None, first_event_id: FirstEventId = None
     ) -> StreamingResponse:
-        """Send `item`, `removed` and `resync` events, from now on or from after a position.
+        """Send `item`, `removed` and `resync` events, from now on or from after a position, and `presence` without id.
 
         A browser repeats its first address when it reconnects, so the header wins over the parameter.
         """
         # The place is found before the answer starts, so that a database that is away is a 503 and no broken stream.
         remembered = last_event_id or first_event_id
         place = await hub.resume(parse_position(remembered)) if remembered else hub.newest()
-        subscription = Subscription(hub, writing, wanted, heartbeat_seconds)
+        subscription = Subscription(hub, writing, presence, wanted, heartbeat_seconds)
         return StreamingResponse(subscription.frames(place), media_type="text/event-stream", headers=HEADERS)
 
     return router
@@ -88,9 +89,13 @@ class Writing:
 class Subscription:
     """One open stream: a filter and a cursor."""
 
-    def __init__(self, hub: Hub, writing: Writing, wanted: Filter, heartbeat_seconds: float) -> None:
+    def __init__(
+        self, hub: Hub, writing: Writing, presence: Presence, wanted: Filter, heartbeat_seconds: float
+    ) -> None:
         self._hub = hub
         self._writing = writing
+        self._presence = presence
+        self._presence_seen = 0
         self._wanted = wanted
         self._heartbeat_seconds = heartbeat_seconds
 
@@ -98,7 +103,8 @@ class Subscription:
         """Yield the stream's bytes; ends when the hub closes or its database is away: the client then resumes."""
         self._hub.subscribers += 1
         try:
-            yield OPENING + (self._writing.resync(place) if isinstance(place, Resync) else self._writing.place(place))
+            first = self._writing.resync(place) if isinstance(place, Resync) else self._writing.place(place)
+            yield OPENING + first + self._looking()
             async for frame in self._follow(place.sequence if isinstance(place, Resync) else place):
                 yield frame
         except TransientError as error:
@@ -117,9 +123,19 @@ class Subscription:
             else:
                 cursor = found[-1].sequence if found else cursor
                 frame = self._writing.events(found, self._wanted)
+            frame += self._looking()
             if not frame and clock() - written >= self._heartbeat_seconds:
                 # The place moves on although nothing passed the filter, so that a late resume is still possible.
                 frame = b": heartbeat\n" + self._writing.place(cursor)
             if frame:
                 yield frame
                 written = clock()
+
+    def _looking(self) -> bytes:
+        """Return who looks at what since the last time: without an id, for it is no place to resume from."""
+        fresh = self._presence.since(self._presence_seen)
+        if not fresh:
+            return b""
+        self._presence_seen = max(each.number for each in fresh)
+        told = ({"item": each.item, "agents": each.agents} for each in fresh if self._wanted.matches(each.facets))
+        return b"".join(f"event: presence\ndata: {json.dumps(each, ensure_ascii=False)}\n\n".encode() for each in told)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from services.queues.core.post import Post, State
+from services.queues.core.post import Post, State, instant
+from shared.contracts.activity import Surface
+from shared.contracts.correction import Correction, Labels
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,27 @@ def _relabelled(post: Post, labels: Relabel, agent: str) -> tuple[Post, str, Map
     names = ("department", "intent", "sentiment")
     changed = {name: f"{getattr(post, name)} → {getattr(after, name)}" for name in names}
     return after, "labelled", {name: text for name, text in changed.items() if getattr(labels, name)}
+
+
+def correction_of(before: Post, done: Done, order: Order, now_us: int) -> Correction | None:
+    """Return what others must learn of a command; None when it corrected no label."""
+    if not isinstance(order.command, Relabel):
+        return None
+    return Correction(
+        id=before.id,
+        version=done.post.version,
+        channel=before.channel,
+        surface=Surface(before.surface),
+        old=_labels(before),
+        new=_labels(done.post),
+        agent=order.agent,
+        key=order.key,
+        corrected_at=instant(now_us),
+    )
+
+
+def _labels(post: Post) -> Labels:
+    return Labels(department=post.department, intent=post.intent, sentiment=post.sentiment)
 
 
 def lapse(post: Post, now_us: int) -> Done | None:

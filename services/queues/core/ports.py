@@ -11,6 +11,7 @@ from services.queues.core.fold import Entry
 from services.queues.core.positions import Cursor, Ordering, Position
 from services.queues.core.post import Item, Post
 from shared.contracts.activity import ClassifiedActivity
+from shared.contracts.correction import Correction
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Detail:
-    """One item, the posts of its conversation in order of time, and its history."""
+    """One item, the posts of its conversation in order of time, its author's posts elsewhere, and its history."""
 
     post: Post
     conversation: Sequence[Post]
+    elsewhere: Sequence[Post]
     history: Sequence[Entry]
 
 
@@ -72,6 +74,9 @@ class ItemReader(Protocol):
 
     def page(self, wanted: Filter, ordering: Ordering, *, after: Cursor | None, limit: int, now_us: int) -> Page:
         """Return items in an order, after a cursor; ranked as of now, or as of the first page."""
+
+    def find(self, item: str, *, internal: bool) -> Post | None:
+        """Return one item; None when there is none that may be seen."""
 
     def detail(self, item: str, *, internal: bool) -> Detail | None:
         """Return one item with its surroundings; None when there is none that may be seen."""
@@ -108,3 +113,13 @@ class CommandWriter(Protocol):
 
     def claim_next(self, wanted: Filter, order: Order, *, now_us: int, retry: Retry | None) -> Item | KeyReused | None:
         """Claim the new item of the highest priority; None when there is none."""
+
+
+class Outbox(Protocol):
+    """Corrections that are not on their topic yet. Every method blocks and may raise TransientError."""
+
+    def waiting(self, limit: int) -> Sequence[tuple[int, Correction]]:
+        """Return the oldest ones, in order, each with its number."""
+
+    def settle(self, last: int) -> None:
+        """Forget those up to a number: the topic holds them."""

@@ -10,7 +10,7 @@ from services.queues.core.event import Event
 from services.queues.core.filters import Filter
 from services.queues.core.ports import Bounds, Detail, Page, QueueCount
 from services.queues.core.positions import Cursor, Ordering, Position
-from services.queues.core.post import State
+from services.queues.core.post import Post, State
 from services.queues.core.priority import Ranking
 from services.queues.store.errors import translated
 from services.queues.store.ordering import IS_OPEN, Sorted
@@ -21,6 +21,7 @@ from shared.errors import EarshotError
 
 CONVERSATION_POSTS: Final = 500
 HISTORY_LINES: Final = 500
+AUTHOR_POSTS: Final = 20
 NEWEST_FIRST: Final = (posts.c.occurred_at_us.desc(), posts.c.item.desc())
 
 
@@ -87,6 +88,13 @@ class SqlReader:
             last = Cursor(ordering, as_of_us, shown[-1].rank, shown[-1].occurred_at_us, shown[-1].item)
         return Page([by_item[key.item] for key in shown], last, position)
 
+    def find(self, item: str, *, internal: bool) -> Post | None:
+        """See ItemReader.find."""
+        query = ALL_POSTS.where(posts.c.item == item, *visible(Filter(internal=internal)))
+        with translated("find an item"), self.engine.begin() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else post_from(row)
+
     def detail(self, item: str, *, internal: bool) -> Detail | None:
         """See ItemReader.detail."""
         seen = [] if internal else [posts.c.surface != Surface.INTERNAL]
@@ -99,10 +107,16 @@ class SqlReader:
             around = ALL_POSTS.where(posts.c.conversation == post.conversation, posts.c.alive, *seen)
             # The newest posts of an endless conversation, shown in order of time.
             around = around.order_by(*NEWEST_FIRST).limit(CONVERSATION_POSTS)
+            others = ALL_POSTS.where(
+                posts.c.actor_id == post.actor_id, posts.c.channel == post.channel, posts.c.alive,
+                posts.c.conversation != post.conversation, *seen,
+            )  # fmt: skip
+            others = others.order_by(*NEWEST_FIRST).limit(AUTHOR_POSTS)
             lines = select(history).where(history.c.item == item, *told).order_by(history.c.sequence.desc())
             conversation = [post_from(each) for each in connection.execute(around)]
+            elsewhere = [post_from(each) for each in connection.execute(others)]
             entries = [entry_from(each) for each in connection.execute(lines.limit(HISTORY_LINES))]
-        return Detail(post, conversation[::-1], entries[::-1])
+        return Detail(post, conversation[::-1], elsewhere, entries[::-1])
 
     def bounds(self) -> Bounds:
         """See EventReader.bounds."""

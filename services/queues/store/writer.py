@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, select
 
-from services.queues.core.commands import Done, Held, Order, Stale, decide, lapse
+from services.queues.core.commands import Done, Held, Order, Stale, correction_of, decide, lapse
 from services.queues.core.filters import Filter
 from services.queues.core.fold import Entry
 from services.queues.core.ports import KeyReused, Retry
@@ -17,6 +17,7 @@ from services.queues.store.dialect import serialise_writers
 from services.queues.store.errors import translated
 from services.queues.store.known import known
 from services.queues.store.ordering import Sorted
+from services.queues.store.outbox import write_correction
 from services.queues.store.reader import visible
 from services.queues.store.rows import ALL_POSTS, post_from, write_changes, write_history
 from services.queues.store.schema import answers, events, posts
@@ -86,6 +87,8 @@ class SqlWriter:
             return decision
         write_changes(connection, [(before, decision.post)], self.ranking, now_us)
         write_history(connection, [_entry(before, decision, now_us, order)])
+        if (correction := correction_of(before, decision, order, now_us)) is not None:
+            write_correction(connection, correction)
         ranked = self.ranking.ranked(decision.post)
         item = item_of(ranked, self.ranking.standing(ranked, now_us))
         if retry is not None:

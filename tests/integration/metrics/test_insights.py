@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
 from services.metrics.api.routes import MetricsParts, metrics_router
+from services.metrics.core.query import EngagementQuery
+from services.metrics.core.voice import Voices
+from services.metrics.core.voice_series import share_of_voice
 from services.metrics.painter import VegaPainter
 from shared.contracts.activity import ClassifiedActivity, Direction, Surface, Verb
 from shared.contracts.configuration import BusinessHours, Configuration, Goal, Queues, Term, Tracking
@@ -300,3 +304,17 @@ def test_a_chart_is_drawn_as_a_picture(client: TestClient, store: Store, path: s
     if path == "engagement":
         png = client.get(f"/v1/{path}", params={**DAY, "format": "png", "theme": "dark"}, headers=bearer("reader"))
         assert png.content.startswith(b"\x89PNG")
+
+
+def test_a_term_may_hold_any_sign(store: Store) -> None:
+    terms = [Term(term="C++ (2€_x)", group="sign"), Term(term="東京", group="city")]
+    found = Voices.of(terms)
+    ambient = {"direction": Direction.AMBIENT, "account": None, "department": None}
+    store.hear(
+        classified(an_activity("web:1", text="I like c++\u00a0(2€_X).", **ambient)),  # type: ignore[arg-type]
+        classified(an_activity("web:2", text="昨日東京で", **ambient)),  # type: ignore[arg-type]
+        classified(an_activity("web:3", text="c++ (2€_xy", **ambient)),  # type: ignore[arg-type]
+    )
+    query = EngagementQuery(NOON, NOON + timedelta(minutes=1), internal=True)
+    rows = orjson.loads(store.reader.fetch(share_of_voice(query, found), "JSONEachRow"))
+    assert [(row["group"], row["posts"]) for row in rows] == [("city", 1), ("sign", 1)]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,16 @@ class System:
         """Wait until everything on the log is in the database."""
         sent = len(self.log.all(POSTS_CLASSIFIED.name))
         self.until(lambda: self.service.thread.loop.progress.handled >= sent)
+
+
+@dataclass
+class Hurried:
+    """A clock that can be set ahead."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +9,10 @@ import pytest
 
 from shared.clock import utc_now
 from shared.contracts.activity import Verb, wire_time
+from shared.contracts.correction import Correction, Labels
+from shared.contracts.topics import LABELS_CORRECTED
 from tests.builders import NOON, an_activity, classified
-from tests.integration.queues.system import PUBLIC, Json, System, running, stream
+from tests.integration.queues.system import ALL, PUBLIC, Hurried, Json, System, bearer, running, stream
 
 COMMANDS: dict[str, dict[str, str]] = {
     "claim": {},
@@ -132,6 +133,36 @@ def test_a_corrected_label_outlives_an_edit(system: System, item: str) -> None:
     assert (edited["text"], edited["department"], edited["labelled_by"]) == ("again", "billing", "ann")
 
 
+def test_a_corrected_label_is_told_on_its_topic_once_and_as_it_was_applied(system: System, item: str) -> None:
+    body = {"agent": "ann", "department": "billing", "intent": "refund"}
+    for _ in range(2):
+        assert system.post(f"/v1/items/{item}/label", body, if_match='"1"', retry="once").status_code == 200
+    system.post(f"/v1/items/{item}/note", {"agent": "ann", "text": "hello"}, if_match='"2"')
+    system.post(f"/v1/items/{item}/label", {"agent": "ben", "department": "support"}, if_match='"3"')
+    system.until(lambda: len(system.log.all(LABELS_CORRECTED.name)) == 2)
+    first, second = system.log.all(LABELS_CORRECTED.name)
+    told = Correction.model_validate_json(first.value or b"")
+    assert (told.id, told.version, told.agent, told.key) == ("web:1", 2, "ann", "environment")
+    assert told.old == Labels(department="support", intent="complaint", sentiment="negative")
+    assert told.new == Labels(department="billing", intent="refund", sentiment="negative")
+    assert first.key == second.key == b"web:1"
+    assert first.header("ce_id") != second.header("ce_id")
+
+
+def test_a_correction_made_while_the_broker_is_away_is_applied_and_told_after_a_restart(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        item = arrived(system, "web:1")
+        system.log.away = True
+        label = {"agent": "ann", "department": "billing"}
+        assert system.post(f"/v1/items/{item}/label", label, if_match='"1"').status_code == 200
+        assert system.items()[0]["department"] == "billing"
+        assert system.log.all(LABELS_CORRECTED.name) == []
+    with running(tmp_path) as system:
+        system.until(lambda: system.log.all(LABELS_CORRECTED.name))
+        (record,) = system.log.all(LABELS_CORRECTED.name)
+        assert Correction.model_validate_json(record.value or b"").new.department == "billing"
+
+
 @pytest.mark.parametrize(
     ("command", "body"),
     [
@@ -152,14 +183,14 @@ def test_a_body_that_cannot_be_meant_is_a_422_problem(
     assert answer.json()["errors"]
 
 
-@dataclass
-class Hurried:
-    """A clock that can be set ahead."""
-
-    ahead: timedelta = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
+@pytest.mark.parametrize("path", ["/v1/items/x/note", "/v1/claim-next", "/v1/items/x/presence"])
+def test_a_body_of_more_than_64_kib_is_refused_before_it_is_parsed(system: System, path: str) -> None:
+    broken = b"{" * 65_537
+    headers = bearer(ALL) | {"Content-Type": "application/json", "If-Match": "*"}
+    assert system.client.post(system.url + path, content=broken, headers=headers).status_code == 413
+    streamed = (broken[start : start + 8_192] for start in range(0, len(broken), 8_192))
+    assert system.client.post(system.url + path, content=streamed, headers=headers).status_code == 413
+    assert system.client.post(system.url + path, content=broken[:65_536], headers=headers).status_code == 422
 
 
 def test_a_run_out_lease_returns_the_item_and_says_so(tmp_path: Path) -> None:

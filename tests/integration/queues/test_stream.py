@@ -16,7 +16,7 @@ from services.queues.core.positions import Position
 from shared.contracts.activity import ClassifiedActivity, Surface, Verb
 from tests.builders import NOON, a_classification, an_activity, classified
 from tests.conftest import ROOT, free_port
-from tests.integration.queues.system import ALL, PUBLIC, System, bearer, running, stream
+from tests.integration.queues.system import ALL, PUBLIC, Hurried, System, bearer, running, stream
 from tests.waiting import eventually
 
 
@@ -172,6 +172,29 @@ def test_a_silent_stream_gets_heartbeats_that_move_its_place(tmp_path: Path) -> 
         system.send(a_post(1))
         system.until_handled()
         assert next(event for event in events if event.id != first).event == ""
+
+
+def test_who_looks_is_told_without_an_id_and_forgotten_after_90_seconds(tmp_path: Path) -> None:
+    clock = Hurried()
+    with running(tmp_path, clock=clock) as system:
+        system.send(a_post(1), a_post(2, surface=Surface.INTERNAL))
+        system.until_handled()
+        hidden, seen = (each["item"] for each in system.items())
+        with stream(system, key=PUBLIC) as events:
+            next(events)
+            assert system.post(f"/v1/items/{hidden}/presence", {"agent": "eve"}).json()["agents"] == ["eve"]
+            assert system.post(f"/v1/items/{hidden}/presence", {"agent": "eve"}, key=PUBLIC).status_code == 404
+            for agent in ("ann", "ben", "ann"):
+                answer = system.post(f"/v1/items/{seen}/presence", {"agent": agent})
+            assert answer.json() == {"item": seen, "agents": ["ann", "ben"]}
+            first, second = next(events), next(events)
+            assert (first.event, first.id, first.data) == ("presence", "", {"item": seen, "agents": ["ann"]})
+            assert second.data == {"item": seen, "agents": ["ann", "ben"]}
+            with stream(system) as late:
+                opened = [next(late), next(late), next(late)]
+                assert {each.data["item"] for each in opened if each.event == "presence"} == {seen, hidden}
+            clock.ahead = timedelta(seconds=91)
+            assert next(events).data == {"item": seen, "agents": []}
 
 
 def test_a_reader_that_does_not_read_slows_nobody(system: System) -> None:
