@@ -29,7 +29,7 @@ check: setup ## the fast loop: format, lint, types, import rules, unit tests, fr
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m mypy $(addprefix -p ,$(CODE))
 	@$(VENV)/bin/lint-imports
-	@$(PY) -m pytest -q tests/unit tests/properties tests/contract
+	@$(PY) -m pytest -q tests/unit tests/contract tests/delivery
 
 fix: setup ## format, and mend what lint can mend
 	@$(PY) -m ruff check --fix $(CODE)

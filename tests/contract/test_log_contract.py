@@ -144,7 +144,8 @@ def test_a_second_member_takes_over_a_share_and_the_first_is_told(log: Broker) -
         first.poll(0.1, 100)
         return bool(revoked) and len(second.lag()) == 1 and len(first.lag()) == 1
 
-    eventually(shared_out, within_seconds=30)
+    # Tansu needs several rounds for a rebalance, on a busy machine more than half a minute.
+    eventually(shared_out, within_seconds=150)
     assert set(first.lag()).isdisjoint(second.lag())
 
 
