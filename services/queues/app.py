@@ -126,6 +126,7 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
     health = Health()
     health.register("feed", thread.problem)
     health.register("database", reader.problem)
+    health.register("corrections", corrections.problem)
     health.register("stream", lambda: hub.problem)
 
     @asynccontextmanager

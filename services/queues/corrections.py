@@ -43,6 +43,12 @@ class Corrections:
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
+    def problem(self) -> str | None:
+        """Health check: why corrections are not told, or None."""
+        if self._thread is None or self._thread.is_alive() or self._stopped.is_set():
+            return None
+        return "the thread that tells corrections has died; its log line says why. Start the service again."
+
     def tell(self) -> int:
         """Publish what waits, in order; return how many. Raises TransientError."""
         waiting = self.outbox.waiting(AT_ONCE)

@@ -19,6 +19,7 @@ from services.queues.core.positions import Position
 from shared.errors import TransientError
 
 CHUNK: Final = 500
+MOST_PLACES: Final = 64
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Hub:
         self._changed = asyncio.Event()
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Where each place in the ring goes on, made once for all subscribers that stand there.
+        self._next: dict[int, Sequence[Event]] = {}
         self._closed = False
         self._started = False
         # Items removed within the ring: what was deleted is not told again to those who lag or resume.
@@ -117,6 +120,7 @@ class Hub:
 
     def _take(self, fresh: Sequence[Event]) -> None:
         self._ring += fresh
+        self._next.clear()
         self._head = fresh[-1].sequence
         self._removed.update((each.change.item, each.sequence) for each in fresh if each.change.kind == "removed")
         # Cut rarely and much rather than at every event: a list keeps the search for a cursor a bisection.
@@ -155,8 +159,12 @@ class Hub:
         if self._closed or sequence >= self._head:
             return ()
         if sequence >= self._tail:
-            start = bisect_right(self._ring, sequence, key=_sequence)
-            return [self._blanked(event) for event in self._ring[start : start + CHUNK]]
+            if sequence not in self._next:
+                if len(self._next) >= MOST_PLACES:
+                    self._next.clear()
+                start = bisect_right(self._ring, sequence, key=_sequence)
+                self._next[sequence] = [self._blanked(event) for event in self._ring[start : start + CHUNK]]
+            return self._next[sequence]
         place = await self.resume(Position(self._reader.epoch, sequence))
         if isinstance(place, Resync):
             return place

@@ -14,7 +14,10 @@ class QueuesSettings(BaseSettings):
         description="SQLAlchemy URL of SQLite or PostgreSQL; unset means the file queues/queues.db in EARSHOT_HOME.",
     )
     at_risk_seconds: int = Field(
-        default=3_600, ge=1, le=31_536_000, description="An item open for longer, in seconds, is at risk."
+        default=3_600,
+        ge=1,
+        le=31_536_000,
+        description="Without a promise in earshot.yaml, an item open for longer, in seconds, is at risk.",
     )
     lease_seconds: int = Field(default=600, ge=10, le=86_400, description="How long a claim holds an item, in seconds.")
     events_kept: int = Field(

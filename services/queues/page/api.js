@@ -25,8 +25,8 @@ async function ask(path, options = {}) {
 
 export const queues = () => ask("v1/queues");
 
-export function items(filter, after = null) {
-  const parameters = new URLSearchParams({ limit: "200" });
+export function items(filter, order, after = null) {
+  const parameters = new URLSearchParams({ limit: "200", order });
   for (const [name, values] of Object.entries(filter)) {
     for (const value of values) parameters.append(name, value);
   }
@@ -35,6 +35,10 @@ export function items(filter, after = null) {
 }
 
 export const item = (name) => ask(`v1/items/${encodeURIComponent(name)}`);
+
+export const look = (name, agent) => ask(`v1/items/${encodeURIComponent(name)}/presence`, {
+  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ agent }),
+});
 
 // Not crypto.randomUUID: that exists only on secure origins, and a wall screen may be plain HTTP in an office.
 const onceKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16)).join("-");

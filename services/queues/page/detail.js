@@ -3,20 +3,23 @@
 import * as api from "./api.js";
 import { author, element, timeOf, words } from "./format.js";
 import { chips } from "./list.js";
+import { inverse } from "./undo.js";
 
 const RENEW_MS = 240_000;
 const SNOOZE_MS = 3_600_000;
 const AGENT = "earshot.agent";
 
 export class Detail {
-  constructor({ closed, labels, say }) {
+  constructor({ closed, labels, say, looking, done }) {
+    this.looking = looking;
+    this.done = done;
     this.root = document.getElementById("detail");
     this.closed = closed;
     this.labels = labels;
     this.say = say;
     this.name = "";
     this.held = null;
-    setInterval(() => this.mine() && this.act("claim"), RENEW_MS);
+    setInterval(() => this.mine() && this.send(this.held, "claim", {}, { offer: false }), RENEW_MS);
   }
 
   get agent() {
@@ -77,18 +80,24 @@ export class Detail {
   draw(held) {
     // Half-written notes survive a redraw.
     const draft = this.root.querySelector("#note")?.value || "";
+    const unfolded = this.held?.item === held.item && this.root.querySelector(".urgency")?.open;
     const focused = this.root.contains(document.activeElement) ? document.activeElement.id : "";
     this.held = held;
     this.root.replaceChildren(
       this.head(author(held.actor)),
       element("div", { class: "line chips" }, ...chips(held).filter(Boolean)),
+      element("p", { id: "looking", class: "facts", role: "status" }, this.looking(held.item)),
       this.facts(held),
+      this.urgency(held),
       this.actions(held),
       this.conversation(held),
       this.relabel(held),
       this.note(draft),
+      ...this.elsewhere(held),
       ...this.history(held),
     );
+    const urgency = this.root.querySelector(".urgency");
+    if (urgency && unfolded) urgency.open = true;
     if (focused) document.getElementById(focused)?.focus();
   }
 
@@ -100,6 +109,37 @@ export class Detail {
       ` · ${Math.round(held.probability * 100)} % sure`,
       held.labelled_by ? ` · labelled by ${held.labelled_by}` : "",
       safe(held.url) && " · ", safe(held.url) && element("a", { href: held.url, rel: "noreferrer noopener", target: "_blank" }, "original"));
+  }
+
+  looked(item) {
+    const shown = this.root.querySelector("#looking");
+    if (shown && item === this.name) shown.textContent = this.looking(item);
+  }
+
+  urgency(held) {
+    if (!held.priority && !held.due_at) return "";
+    const due = held.due_at ? [held.at_risk && held.seconds_left < 0 ? " · overdue since " : " · answer due ", timeOf(held.due_at)] : [];
+    return element("details", { class: "urgency" },
+      element("summary", {}, `Priority ${held.priority}${held.at_risk ? ", at risk" : ""}`, ...due),
+      element("ul", {}, ...held.priority_reasons.map((each) => element("li", {}, `${each.reason}: ${each.points}`))));
+  }
+
+  elsewhere(held) {
+    if (!held.author_posts.length) return [];
+    const posts = held.author_posts.map((post) => element("li", {},
+      element("div", { class: "line" }, element("span", { class: "channel" }, `on ${post.channel}`), timeOf(post.occurred_at)),
+      element("p", { dir: "auto" }, post.text)));
+    return [element("section", {}, element("h3", {}, "Other posts of this author"), element("ol", { class: "elsewhere" }, ...posts))];
+  }
+
+  // Puts the cursor into a field of the open post; false leaves the key to the browser.
+  edit(id) {
+    const field = this.root.querySelector(`#${id}`);
+    if (!field) return false;
+    const folded = field.closest("details");
+    if (folded) folded.open = true;
+    field.focus();
+    return true;
   }
 
   actions(held) {
@@ -165,13 +205,17 @@ export class Detail {
   }
 
   async act(action, body = {}) {
-    const { held } = this;
-    if (!held) return false;
+    return this.held ? this.send(this.held, action, body, { offer: true }) : false;
+  }
+
+  // Sends a command for a version of an item; `offer` offers to take it back.
+  async send(held, action, body, { offer }) {
     const agent = this.agent || (await this.ask());
     if (!agent) return false;
     try {
       const after = await api.command(held, action, { agent, ...body });
       this.say(`${action}: done`);
+      if (offer) this.done(action, after, inverse(held, action, agent));
       if (this.name === after.item) await this.load();
       return true;
     } catch (error) {

@@ -4,7 +4,7 @@ const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 
 export class Feed {
-  // told: {item, removed, resync, state}
+  // told: {item, removed, resync, presence, state}
   constructor(told) {
     this.told = told;
     this.position = null;
@@ -34,6 +34,8 @@ export class Feed {
         this.told[kind](JSON.parse(event.data));
       });
     }
+    // Carries no id: who looks is no place to go on from.
+    source.addEventListener("presence", (event) => this.told.presence(JSON.parse(event.data)));
     source.onerror = () => this.failed(source);
   }
 

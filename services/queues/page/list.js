@@ -4,8 +4,19 @@ import { author, element, refreshTimes, timeOf, words } from "./format.js";
 
 export const MOST_ROWS = 1_000;
 
+// What comes first, as the API orders it; equal ones from old to new.
+const RANKS = {
+  priority: (item) => -item.priority,
+  at_risk: (item) => (item.at_risk ? 0 : 1e15) + (item.due_at ? Date.parse(item.due_at) : item.at),
+  oldest: () => 0,
+};
+
 export function chips(item) {
   return [
+    item.priority > 0 && element("span", {
+      class: `chip priority${item.at_risk ? " risky" : ""}`,
+      title: item.priority_reasons.map((each) => `${each.reason}: ${each.points}`).join("\n"),
+    }, item.at_risk ? `priority ${item.priority}, at risk` : `priority ${item.priority}`),
     element("span", { class: "chip department" }, words(item.department)),
     element("span", { class: "chip intent" }, words(item.intent)),
     element("span", { class: `chip ${item.sentiment}` }, item.sentiment),
@@ -20,7 +31,9 @@ export function chips(item) {
 }
 
 export class List {
-  constructor({ opened, older }) {
+  constructor({ opened, older, looking }) {
+    this.looking = looking;
+    this.order = "";
     this.root = document.getElementById("list");
     this.scroll = document.getElementById("posts");
     this.olderButton = document.getElementById("older");
@@ -65,7 +78,9 @@ export class List {
   }
 
   sorted() {
-    return [...this.items.values()].sort((a, b) => b.at - a.at || (a.item < b.item ? 1 : -1));
+    const rank = RANKS[this.order];
+    const sorted = (a, b) => (rank ? rank(a) - rank(b) || a.at - b.at : b.at - a.at) || (a.item < b.item ? 1 : -1);
+    return [...this.items.values()].sort(sorted);
   }
 
   dirty() {
@@ -103,15 +118,17 @@ export class List {
 
   row(item) {
     const old = this.rows.get(item.item);
-    if (old?.version === item.version) return old;
+    const looking = this.looking(item.item);
+    const drawn = `${item.version} ${item.priority} ${item.at_risk} ${looking}`;
+    if (old?.drawn === drawn) return old;
     const row = old || element("li", { role: "option", id: `row-${item.item}`, data: { item: item.item } });
     row.replaceChildren(
       element("div", { class: "line" }, element("strong", {}, author(item.actor)),
         element("span", { class: "channel" }, `on ${item.channel}`), timeOf(item.occurred_at)),
       element("p", { dir: "auto" }, item.text),
-      element("div", { class: "line" }, ...chips(item).filter(Boolean)),
+      element("div", { class: "line" }, ...chips(item).filter(Boolean), looking && element("span", { class: "chip looking" }, looking)),
     );
-    row.version = item.version;
+    row.drawn = drawn;
     row.setAttribute("aria-selected", String(this.selected === item.item));
     this.rows.set(item.item, row);
     return row;

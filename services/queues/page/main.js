@@ -7,19 +7,33 @@ import { Feed } from "./feed.js";
 import { element, words } from "./format.js";
 import { listen } from "./keys.js";
 import { List, MOST_ROWS } from "./list.js";
+import { Presence } from "./presence.js";
+import { Sound } from "./sound.js";
+import { Undo } from "./undo.js";
 import { View } from "./view.js";
 
 const COUNTS_EVERY_MS = 1_000;
 const AGES_EVERY_MS = 10_000;
+const RANKS_EVERY_MS = 60_000;
 const ANNOUNCE_EVERY_MS = 5_000;
 const SNAPSHOT_RETRY_MS = 3_000;
 const byId = (name) => document.getElementById(name);
 
 const view = new View(changed);
 const board = new Board(view);
-const list = new List({ opened: (item) => view.set({ item }), older: loadOlder });
-const detail = new Detail({ closed: () => view.set({ item: "" }), labels: () => board.labels(), say });
-const feed = new Feed({ item: heard, removed, resync: () => snapshot(), state: connection });
+const list = new List({ opened: (item) => view.set({ item }), older: loadOlder, looking: (item) => presence.words(item) });
+const undo = new Undo((after, action, body) => detail.send(after, action, body, { offer: false }));
+const sound = new Sound();
+const detail = new Detail({
+  closed: () => view.set({ item: "" }), labels: () => board.labels(), say, looking: (item) => presence.words(item),
+  done: (action, after, back) => undo.offer(action, after, back),
+});
+const presence = new Presence({
+  agent: () => detail.agent, open: () => view.item, changed: (item) => (list.dirty(), detail.looked(item)),
+});
+const feed = new Feed({
+  item: heard, removed, resync: () => snapshot(), presence: (told) => presence.heard(told), state: connection,
+});
 // What the stream told while a snapshot was on its way, by item: the item, or null when it left the view.
 let meanwhile = null;
 let next = null;
@@ -32,7 +46,7 @@ async function snapshot() {
   const turn = ++loading;
   const overtaking = (meanwhile = new Map());
   try {
-    const page = await api.items(view.filter());
+    const page = await api.items(view.filter(), view.order || "newest");
     if (turn !== loading) return;
     list.clear();
     for (const item of page.items) list.put(item);
@@ -58,7 +72,7 @@ async function loadOlder() {
   loadOlder.busy = true;
   const turn = loading;
   try {
-    const page = await api.items(view.filter(), next);
+    const page = await api.items(view.filter(), view.order || "newest", next);
     if (turn === loading) {
       next = page.next;
       for (const item of page.items) list.put(item);
@@ -73,7 +87,10 @@ async function loadOlder() {
 function heard(item) {
   if (view.matches(item)) {
     meanwhile?.set(item.item, { version: item.version, item });
-    if (list.put(item) && item.state === "new") fresh += 1;
+    if (list.put(item) && item.state === "new") {
+      fresh += 1;
+      sound.ring();
+    }
   } else {
     leave(item.item, item.version);
   }
@@ -109,7 +126,8 @@ function counts() {
 }
 
 function changed() {
-  const filter = JSON.stringify(view.filter());
+  const filter = JSON.stringify([view.filter(), view.order]);
+  list.order = byId("order").value = view.order;
   for (const name of ["state", "sentiment", "surface"]) byId(name).value = view.chosen[name];
   board.draw();
   drawFilters();
@@ -119,6 +137,7 @@ function changed() {
   }
   if (view.item) list.select(view.item);
   detail.show(view.item);
+  presence.say();
 }
 
 function drawFilters() {
@@ -129,7 +148,7 @@ function drawFilters() {
 }
 
 list.drawn = (count) => {
-  byId("shown").textContent = count >= MOST_ROWS ? `newest ${MOST_ROWS.toLocaleString()}` : `${count.toLocaleString()} shown`;
+  byId("shown").textContent = count >= MOST_ROWS ? `first ${MOST_ROWS.toLocaleString()}` : `${count.toLocaleString()} shown`;
   byId("older").hidden = !next || list.items.size >= MOST_ROWS;
   byId("empty").hidden = count > 0;
   if (count === 0) drawEmpty();
@@ -178,7 +197,7 @@ function escape() {
   } else clearAll();
 }
 
-for (const name of ["state", "sentiment", "surface"]) {
+for (const name of ["state", "sentiment", "surface", "order"]) {
   byId(name).addEventListener("change", (event) => view.set({ [name]: event.target.value }));
 }
 byId("search").addEventListener("input", (event) => {
@@ -195,9 +214,12 @@ listen({
   "/": () => byId("search").focus(),
   "?": () => byId("help").showModal(),
   c: () => void detail.toggleClaim(), r: () => void detail.act("resolve"), s: () => void detail.snooze(),
+  l: () => detail.edit("label-department"), n: () => detail.edit("note"), u: () => undo.use(),
 });
 document.addEventListener("visibilitychange", () => document.hidden || counts());
 setInterval(counts, AGES_EVERY_MS);
+// Priorities grow while posts wait, and no event tells: an order that depends on them is asked for again.
+setInterval(() => view.order && !document.hidden && snapshot(), RANKS_EVERY_MS);
 setInterval(() => {
   if (fresh) say(fresh === 1 ? "1 new post" : `${fresh} new posts`);
   fresh = 0;

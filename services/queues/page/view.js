@@ -1,6 +1,7 @@
 // What is looked at: filters and the open post, kept in the address so that a view can be shared and reloaded.
 
 const NAMES = ["department", "intent", "sentiment", "surface", "state"];
+const ORDERS = ["priority", "at_risk", "oldest"];
 const OPEN_STATES = ["new", "claimed"];
 
 export class View {
@@ -16,13 +17,14 @@ export class View {
   read() {
     const parameters = new URLSearchParams(location.search);
     this.chosen = Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) || ""]));
+    this.order = ORDERS.includes(parameters.get("order")) ? parameters.get("order") : "";
     this.item = parameters.get("item") || "";
   }
 
   set(changes) {
     const before = this.address();
     for (const [name, value] of Object.entries(changes)) {
-      if (name === "item") this.item = value;
+      if (name === "item" || name === "order") this[name] = value;
       else this.chosen[name] = value;
     }
     if (this.address() === before) return;
@@ -37,6 +39,7 @@ export class View {
   address() {
     const parameters = new URLSearchParams();
     for (const name of NAMES) if (this.chosen[name]) parameters.set(name, this.chosen[name]);
+    if (this.order) parameters.set("order", this.order);
     if (this.item) parameters.set("item", this.item);
     return parameters.size ? `?${parameters}` : location.pathname;
   }

@@ -52,7 +52,7 @@ def opened(context: BrowserContext, system: System, view: str = "") -> Page:
 
 
 def posts(page: Page) -> Locator:
-    return page.get_by_role("listbox", name="Posts, newest first").get_by_role("option")
+    return page.get_by_role("listbox", name="Posts").get_by_role("option")
 
 
 def rows(page: Page) -> list[str]:
@@ -153,6 +153,41 @@ def test_two_agents_claim_one_post_and_the_second_is_told_by_whom(
     other.close()
 
 
+def test_undo_takes_back_a_label_and_a_claim_and_colleagues_see_who_looks(
+    browser: Browser, context: BrowserContext, system: System
+) -> None:
+    problems: list[str] = []
+    context.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    context.on("weberror", lambda error: problems.append(str(error.error)))
+    system.send(a_post(1), a_post(2, "support", "outage"))
+    system.until_handled()
+    page = opened(context, system, "?order=priority")
+    expect(posts(page)).to_have_count(2)
+    assert rows(page) == ["post 2", "post 1"]
+    page.evaluate("localStorage.setItem('earshot.agent', 'Ann')")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail .urgency")).to_contain_text("Priority ")
+    page.keyboard.press("l")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("legal")
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail .chip.department")).to_have_text("legal", timeout=WITHIN_MS)
+    page.locator("#detail h2").focus()
+    page.keyboard.press("u")
+    expect(page.locator("#detail .chip.department")).to_have_text("support", timeout=WITHIN_MS)
+    page.keyboard.press("c")
+    expect(page.locator("#detail .chip.state")).to_have_text("claimed by Ann", timeout=WITHIN_MS)
+    page.get_by_role("button", name="Undo (u)").click()
+    expect(page.locator("#detail .chip.state")).to_have_count(0, timeout=WITHIN_MS)
+    expect(page.locator("#undo")).to_be_hidden()
+    item = page.url.split("item=")[1]
+    system.post(f"/v1/items/{item}/presence", {"agent": "Ben"})
+    expect(page.locator("#looking")).to_have_text("Ben is looking", timeout=WITHIN_MS)
+    expect(posts(page).first).to_contain_text("Ben is looking")
+    assert problems == []
+
+
 def test_a_stranger_signs_in_and_lands_on_the_view_that_was_asked_for(browser: Browser, system: System) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -175,7 +210,7 @@ def test_a_thousand_rows_and_a_burst_keep_the_page_quick(context: BrowserContext
         ).observe({type: "longtask"}) }"""
     )
     system.send(*(a_post(number) for number in range(1_100, 2_200)))
-    expect(page.locator("#shown")).to_have_text("newest 1,000", timeout=4 * WITHIN_MS)
+    expect(page.locator("#shown")).to_have_text("first 1,000", timeout=4 * WITHIN_MS)
     expect(posts(page).first).to_contain_text("post 2199", timeout=WITHIN_MS)
     assert posts(page).count() == 1_000
     # A stutter is what a person sees; shared test machines are slow, so the bound is wide.
