@@ -1,6 +1,7 @@
 """Fixtures for all tests: a wiped environment, the shared folder of real data, a real embedded broker."""
 
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -75,6 +76,39 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One broker for the whole test session: use fresh topic names."""
     with running_broker(tmp_path_factory.mktemp("broker")) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Apache Kafka for the whole test session, where its jars and Java are at hand; use fresh topic names."""
+    folder = Path(os.environ.get("EARSHOT_TEST_KAFKA", ROOT.parent / "shared" / "kafka"))
+    if not (folder / "start").exists() or shutil.which("java") is None:
+        pytest.skip(
+            f"no {folder}/start or no java: set EARSHOT_TEST_KAFKA to the folder with Apache Kafka, install Java 17"
+        )
+    port, data = _free_pair(), tmp_path_factory.mktemp("kafka")
+    with (data / "kafka.log").open("wb") as output:
+        process = subprocess.Popen(
+            [str(folder / "start"), str(data / "data"), str(port)], stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        eventually(lambda: accepts(port), within_seconds=90)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _free_pair() -> int:
+    """Return a free port whose next one is free as well: Kafka's controller listens there."""
+    while True:
+        port = free_port()
+        with socket.socket() as second:
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+        return port
 
 
 @pytest.fixture

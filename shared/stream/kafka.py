@@ -115,6 +115,9 @@ class KafkaSource:
                     fetch_max_bytes=64 << 20,
                     max_partition_fetch_bytes=16 << 20,
                     max_poll_records=50_000,
+                    # A member that joins before it has heard of a topic's partitions gets none of them, and asks again
+                    # only when its metadata is this old: by default five minutes later.
+                    metadata_max_age_ms=3_000,
                     bootstrap_timeout_ms=5_000,
                 )
                 self._consumer = consumer

@@ -1,4 +1,4 @@
-"""One suite for Source and Publisher: what holds on the fake log must hold on the real embedded broker."""
+"""One suite for Source and Publisher: what holds on the fake log must hold on Tansu and on Apache Kafka."""
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +19,7 @@ from tests.waiting import eventually
 class Broker:
     """A broker with one fresh topic of two partitions."""
 
+    kind: str
     topic: str
     publisher: Publisher
     join: Callable[[], Source]
@@ -30,20 +31,27 @@ class Broker:
         return source
 
 
-@pytest.fixture(params=["fake", pytest.param("tansu", marks=pytest.mark.broker)])
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("tansu", marks=pytest.mark.broker),
+        pytest.param("kafka", marks=pytest.mark.kafka),
+    ]
+)
 def log(request: pytest.FixtureRequest) -> Iterator[Broker]:
     topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
     if request.param == "fake":
         fake = FakeLog(partitions=2)
-        yield Broker(topic, FakePublisher(fake), lambda: FakeSource(fake, group, [topic]))
+        yield Broker("fake", topic, FakePublisher(fake), lambda: FakeSource(fake, group, [topic]))
         return
-    address = KafkaAddress(request.getfixturevalue("broker"), "contract", session_timeout_ms=3_000)
+    servers = request.getfixturevalue("broker" if request.param == "tansu" else "apache_kafka")
+    address = KafkaAddress(servers, "contract", session_timeout_ms=6_000)
     admin = KafkaAdmin(address)
     admin.create([Topic(topic, 2, -1, "", "")])
     admin.create([Topic(topic, 2, -1, "", "")])  # creating twice changes nothing
     admin.close()
     publisher = KafkaPublisher(address)
-    broker = Broker(topic, publisher, lambda: KafkaSource(address, group, [topic]))
+    broker = Broker(request.param, topic, publisher, lambda: KafkaSource(address, group, [topic]))
     yield broker
     publisher.close()
     for source in broker.opened:
@@ -61,7 +69,7 @@ def poll(source: Source, wanted: int) -> list[Record]:
         polled.extend(source.poll(0.2, 100))
         return len(polled) >= wanted
 
-    eventually(enough, within_seconds=20)
+    eventually(enough, within_seconds=60)
     return polled
 
 
@@ -83,7 +91,7 @@ def test_a_new_group_starts_at_the_beginning_with_keys_values_and_headers(log: B
 def test_a_member_knows_when_the_group_has_let_it_in(log: Broker) -> None:
     source = log.member()
     assert not source.joined()
-    eventually(lambda: not source.poll(0.1, 1) and source.joined(), within_seconds=10)
+    eventually(lambda: not source.poll(0.1, 1) and source.joined(), within_seconds=60)
 
 
 def test_records_of_one_key_stay_in_order(log: Broker) -> None:
@@ -132,6 +140,8 @@ def test_lag_counts_what_is_not_polled_yet(log: Broker) -> None:
 
 
 def test_a_second_member_takes_over_a_share_and_the_first_is_told(log: Broker) -> None:
+    if log.kind == "tansu":
+        pytest.skip("Tansu's rebalances take from 7 s to minutes; the embedded system does without them (ADR 0009)")
     revoked: set[Partition] = set()
     first = log.member()
     first.on_revoked(revoked.update)
@@ -144,8 +154,7 @@ def test_a_second_member_takes_over_a_share_and_the_first_is_told(log: Broker) -
         first.poll(0.1, 100)
         return bool(revoked) and len(second.lag()) == 1 and len(first.lag()) == 1
 
-    # Tansu needs several rounds for a rebalance, on a busy machine more than half a minute.
-    eventually(shared_out, within_seconds=150)
+    eventually(shared_out, within_seconds=60)
     assert set(first.lag()).isdisjoint(second.lag())
 
 
