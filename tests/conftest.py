@@ -9,12 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared.contracts.topics import TOPICS
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("EARSHOT_", "HTTP_", "KAFKA_", "INGEST_", "CLASSIFY_", "METRICS_", "CLICKHOUSE_", "QUEUES_", "SLACK_")
+
+# How fast examples are made says how busy the machine is, nothing about the code: load must not fail a test.
+settings.register_profile("earshot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("earshot")
 
 
 @pytest.fixture(autouse=True)
