@@ -27,6 +27,7 @@ MARK: Final = "<!-- Written by `make docs` from the code; do not edit. -->"
 SETTINGS_MODULES: Final = (
     ("every process", "shared.service.settings"),
     ("the launcher (`make up`)", "deploy.embedded.settings"),
+    ("the operator's command (`earshot`)", "deploy.earshot.settings"),
     ("ingest", "services.ingest.settings"),
     ("classify", "services.classify.settings"),
     ("metrics", "services.metrics.settings"),

@@ -37,3 +37,10 @@ if ! cmp -s requirements.lock "$installed"; then
   cp requirements.lock "$installed"
   say "Set up."
 fi
+
+# The operator's command; it may be called from anywhere.
+cat > "$venv/bin/earshot" <<END
+#!/bin/sh
+PYTHONPATH="$(pwd)" exec "$(cd "$venv" && pwd)/bin/python" -m deploy.earshot "\$@"
+END
+chmod +x "$venv/bin/earshot"

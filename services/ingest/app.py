@@ -30,6 +30,7 @@ from services.ingest.intake import BrokerHealth, Intake
 from services.ingest.journal import Journal, JournalledPublisher
 from services.ingest.meters import Meters
 from services.ingest.probe import TopicEnds, watch_broker
+from services.ingest.replays import Replays
 from services.ingest.runner import Runner
 from services.ingest.settings import IngestSettings, read_secret
 from services.ingest.settlement import Settlement
@@ -46,7 +47,8 @@ from shared.service.logs import configure_logs
 from shared.service.settings import EarshotSettings, HttpSettings, KafkaSettings
 from shared.service.telemetry import Telemetry
 from shared.stream.kafka import KafkaAddress, KafkaAdmin, KafkaEnds, KafkaPublisher
-from shared.stream.ports import Publisher
+from shared.stream.kafka_lookup import KafkaLookup
+from shared.stream.ports import Lookup, Publisher
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class World:
 
     publisher: Publisher
     ends: TopicEnds
+    lookup: Lookup
     engine: Engine
     settlement: Settlement | None = None
     clock: Clock = utc_now
@@ -89,7 +92,7 @@ def compose() -> tuple[FastAPI, HttpSettings]:
     )
     engine = open_database(settings.database(earshot.home))
     publisher, settlement = _publishing(settings.journal, address)
-    return build(setup, World(publisher, KafkaEnds(address), engine, settlement)), http
+    return build(setup, World(publisher, KafkaEnds(address), KafkaLookup(address), engine, settlement)), http
 
 
 def _publishing(journal: Path | None, address: KafkaAddress) -> tuple[Publisher, Settlement | None]:
@@ -118,7 +121,8 @@ def build(setup: Setup, world: World) -> FastAPI:
     if world.settlement is not None:
         health.register("journal", world.settlement.problem)
     endpoint = ActivitiesEndpoint(intake, sources.accounts, meters, world.clock)
-    served = Served(endpoint, sources.webhooks, sources.states)
+    replays = Replays(world.lookup, intake, world.engine, world.clock)
+    served = Served(endpoint, sources.webhooks, sources.states, replays)
     runner = Runner(sources.connectors, world.jitter, world.monotonic)
 
     @asynccontextmanager
@@ -137,6 +141,7 @@ def build(setup: Setup, world: World) -> FastAPI:
             await asyncio.to_thread(world.settlement.stop)
         await asyncio.to_thread(intake.close)
         world.ends.close()
+        world.lookup.close()
         world.engine.dispose()
 
     parts = ServiceParts("ingest", setup.keyring, health, telemetry, setup.prefix)

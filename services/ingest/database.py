@@ -49,6 +49,12 @@ GAPS: Final = Table(
     Column("to_us", BigInteger, nullable=False),
     Column("reason", String, primary_key=True),
 )
+REPLAYS: Final = Table(
+    "ingest_replays",
+    METADATA,
+    Column("digest", String, primary_key=True),
+    Column("replayed_at_us", BigInteger, nullable=False),
+)
 
 
 @contextlib.contextmanager

@@ -57,12 +57,13 @@ class Rejection(Frozen):
     received_at: Instant
 
 
+def excerpt_of(raw: str | bytes) -> str:
+    """Return how an input begins, as text that any JSON can hold."""
+    if isinstance(raw, bytes):
+        return raw[: EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")[:EXCERPT_CHARACTERS]
+    return raw[:EXCERPT_CHARACTERS].encode("utf-8", "replace").decode()[:EXCERPT_CHARACTERS]
+
+
 def reject(reason: Reason, field: str, detail: str, *, origin: str, raw: str | bytes, at: datetime) -> Rejection:
     """Build a Rejection with a bounded excerpt of the raw input."""
-    if isinstance(raw, bytes):
-        text = raw[: EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")
-    else:
-        text = raw[:EXCERPT_CHARACTERS].encode("utf-8", "replace").decode()
-    return Rejection(
-        reason=reason, field=field, detail=detail, origin=origin, excerpt=text[:EXCERPT_CHARACTERS], received_at=at
-    )
+    return Rejection(reason=reason, field=field, detail=detail, origin=origin, excerpt=excerpt_of(raw), received_at=at)

@@ -340,6 +340,8 @@ class KafkaEnds:
                     client_id=self.address.client_id,
                     enable_auto_commit=False,
                     fetch_max_wait_ms=1,
+                    # Within a session a broker leaves out what has not changed, and with it the high watermark.
+                    enable_incremental_fetch_sessions=False,
                     bootstrap_timeout_ms=5_000,
                 )
             consumer = self._consumer

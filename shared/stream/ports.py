@@ -78,6 +78,16 @@ class Publisher(Protocol):
         """Flush and let go of the connection."""
 
 
+class Lookup(Protocol):
+    """Reads single records by their place, in no group."""
+
+    def find(self, partition: Partition, offset: int) -> Record | None:
+        """Return the record at an offset; None when the broker no longer has it. Raises TransientError."""
+
+    def close(self) -> None:
+        """Let go of the connection; the next call opens a new one."""
+
+
 class Handler(Protocol):
     """The effect of a batch. Must be idempotent: after a crash the same records come again, cut differently."""
 

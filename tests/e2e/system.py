@@ -22,6 +22,12 @@ COUNTS = (
     "push", "responses", "replies", "mentions", "quotes", "announces", "likes", "follows", "engagement",
     "inbound_posts", "answered", "negative", "neutral", "positive",
 )  # fmt: skip
+PROGRAM = """
+import sys
+from deploy.embedded.app import Launch
+from deploy.embedded.settings import LauncherSettings, OwnKafkaSettings
+Launch(LauncherSettings(), OwnKafkaSettings(), services_package=sys.argv[1]).run()
+"""
 
 
 @dataclass
@@ -32,6 +38,7 @@ class System:
     configuration: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    services_package: str = "services"
     process: subprocess.Popen[bytes] | None = None
 
     def environment(self) -> dict[str, str]:
@@ -43,11 +50,17 @@ class System:
             environment["EARSHOT_CONFIG"] = str(path)
         return environment | dict(self.extra)
 
+    def command(self) -> list[str]:
+        """Return how the launcher is started: as its users do, unless the services are not the usual ones."""
+        if self.services_package == "services":
+            return [sys.executable, "-m", "deploy.embedded"]
+        return [sys.executable, "-c", PROGRAM, self.services_package]
+
     def spawn(self) -> subprocess.Popen[bytes]:
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home.parent / f"{self.home.name}.log").open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "deploy.embedded"],
+                self.command(),
                 cwd=ROOT,
                 env=self.environment(),
                 stdout=output,
@@ -94,7 +107,7 @@ class System:
 
     def service(self, name: str) -> psutil.Process:
         """Return the process of a service."""
-        return self._child(f"services.{name}")
+        return self._child(f"{self.services_package}.{name}")
 
     def broker(self) -> psutil.Process:
         """Return the process of the embedded broker."""
@@ -119,6 +132,13 @@ class System:
             headers={"Authorization": f"Bearer {KEY}", "Content-Type": media_type} | headers,
             timeout=60,
         )
+
+    def operate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `earshot` on this installation."""
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.earshot", *arguments],
+            cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
 
     def send(self, activities: Iterable[Mapping[str, Any]]) -> None:
         """Send activities as NDJSON; all must be accepted."""

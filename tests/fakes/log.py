@@ -109,6 +109,21 @@ class FakeSource:
 
 
 @dataclass
+class FakeLookup:
+    """Finds records of a FakeLog by their place."""
+
+    log: FakeLog
+
+    def find(self, partition: Partition, offset: int) -> Record | None:
+        self.log.check_reachable()
+        held = self.log.records.get(partition, [])
+        return held[offset] if offset < len(held) else None
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
 class FakePublisher:
     """Appends to a FakeLog; `failures` publishes fail first, each after writing half, as a lost answer does."""
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from services.ingest.api.activities import ActivitiesEndpoint, activities_router
+from services.ingest.api.replays import replays_router
 from services.ingest.api.sources import sources_router
 from services.ingest.api.webhooks import webhooks_router
 from services.ingest.connectors.slack import SlackWebhook
+from services.ingest.replays import Replays
 from services.ingest.states import SourceState
 
 
@@ -19,6 +21,7 @@ class Served:
     activities: ActivitiesEndpoint
     webhooks: Mapping[str, SlackWebhook]
     states: Sequence[SourceState]
+    replays: Replays
 
 
 def routers(served: Served) -> list[APIRouter]:
@@ -27,4 +30,5 @@ def routers(served: Served) -> list[APIRouter]:
         activities_router(served.activities),
         webhooks_router(served.webhooks),
         sources_router(served.states, served.activities.clock),
+        replays_router(served.replays),
     ]

@@ -1,4 +1,4 @@
-"""The routes of the metrics service: one per series, definitions and rejections; insights.py has the others."""
+"""The routes of the metrics service: one per series, and definitions; insights.py and rejections.py have the others."""
 
 from typing import Annotated, Any, Final
 
@@ -7,13 +7,12 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from services.metrics.api.answering import Asked, SeriesDesk
 from services.metrics.api.answers import ANSWERS
 from services.metrics.api.insights import insights_router
-from services.metrics.api.parts import INTERNAL, MetricsParts, joined, json_answer
-from services.metrics.api.schemas import Definitions, EngagementParameters, KeptRejections, MetricDefinition
+from services.metrics.api.parts import MetricsParts
+from services.metrics.api.rejections import rejections_router
+from services.metrics.api.schemas import Definitions, EngagementParameters, MetricDefinition
 from services.metrics.api.tables import MEDIA_TYPES
 from services.metrics.core.definitions import DEFINITION_VERSION
-from services.metrics.core.query import rejections
 from services.metrics.core.views import DOCUMENTED, ENGAGEMENT, RESPONSIVENESS, SENTIMENT, SHIFT, VOICE, View
-from shared.contracts.rejection import Reason
 from shared.service.auth import Principal, requires
 
 __all__ = ["MetricsParts", "metrics_router"]
@@ -49,16 +48,7 @@ def metrics_router(parts: MetricsParts) -> APIRouter:
         ]
         return Definitions(definition_version=DEFINITION_VERSION, metrics=metrics)
 
-    @router.get("/rejections", responses={200: {"model": KeptRejections}})
-    def get_rejections(
-        principal: Annotated[Principal, Depends(requires("admin"))],
-        reason: Reason | None = None,
-        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    ) -> Response:
-        """Answer what could not be processed, newest first; the input's own words need internal:read."""
-        statement = rejections(reason.value if reason else None, limit, internal=principal.may(INTERNAL))
-        return json_answer(joined({}, "rejections", parts.fetch(statement)))
-
+    router.include_router(rejections_router(parts))
     router.include_router(insights_router(parts, desk))
     return router
 

@@ -173,6 +173,7 @@ class Definitions(BaseModel):
 class KeptRejection(BaseModel):
     """One input that could not be processed; `excerpt` needs the scope internal:read."""
 
+    id: str
     received_at: datetime
     reason: str
     field: str
@@ -185,3 +186,18 @@ class KeptRejections(BaseModel):
     """The newest first."""
 
     rejections: list[KeptRejection]
+
+
+class ReasonCount(BaseModel):
+    """How many inputs were rejected for one reason."""
+
+    reason: str
+    rejections: int
+    oldest: datetime
+    newest: datetime
+
+
+class RejectionReasons(BaseModel):
+    """The most frequent first."""
+
+    reasons: list[ReasonCount]

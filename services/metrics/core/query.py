@@ -22,7 +22,7 @@ from services.metrics.core.ports import Parameter, Statement
 from services.metrics.core.views import ENGAGEMENT, View
 from shared.contracts.activity import Surface
 
-__all__ = ["MAX_BUCKETS", "Bucket", "EngagementQuery", "ceil_to", "engagement", "floor_to", "rejections", "series"]
+__all__ = ["MAX_BUCKETS", "Bucket", "EngagementQuery", "ceil_to", "engagement", "floor_to", "series"]
 
 MAX_BUCKETS: Final = 50_000
 
@@ -172,19 +172,3 @@ def _slice(
         f" WHERE {column} >= toDateTime({{{low}:UInt32}}, 'UTC')"
         f" AND {column} < toDateTime({{{high}:UInt32}}, 'UTC'){where}"
     )
-
-
-def rejections(reason: str | None, limit: int, *, internal: bool) -> Statement:
-    """Return the statement of the newest rejections; without `internal` the input's own words are left out."""
-    parameters: dict[str, Parameter] = {"limit": limit}
-    where = ""
-    if reason is not None:
-        parameters["reason"] = reason
-        where = "WHERE reason = {reason:String}"
-    excerpt = "excerpt" if internal else "NULL"
-    sql = f"""
-SELECT formatDateTime(received_at, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC') AS received_at, reason, field, detail, origin,
-  {excerpt} AS excerpt
-FROM rejections AS kept FINAL {where}
-ORDER BY kept.received_at DESC, kept.digest LIMIT {{limit:UInt32}}"""
-    return Statement(sql, parameters)

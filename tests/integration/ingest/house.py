@@ -24,7 +24,7 @@ from shared.errors import TransientError
 from shared.service.auth import Keyring
 from shared.stream.ports import Partition
 from tests.conftest import free_port
-from tests.fakes.log import FakeLog, FakePublisher
+from tests.fakes.log import FakeLog, FakeLookup, FakePublisher
 from tests.waiting import eventually
 
 KEY = "test-key"
@@ -63,7 +63,7 @@ class House:
         setup = Setup(settings, configuration, Keyring(configuration, KEY), self.home)
         engine = open_database(f"sqlite:///{self.home / 'ingest.db'}")
         publisher = self.publisher or FakePublisher(self.log)
-        return build(setup, World(publisher, FakeEnds(self.log), engine, clock=self.clock))
+        return build(setup, World(publisher, FakeEnds(self.log), FakeLookup(self.log), engine, clock=self.clock))
 
     @contextlib.contextmanager
     def client(self) -> Iterator[TestClient]:

@@ -159,6 +159,41 @@ def test_rejections_are_listed_newest_first_once_and_their_words_for_insiders_on
     assert (one["excerpt"], one["received_at"]) == ("words", "2026-11-23T12:00:02.000000Z")
 
 
+def test_rejections_are_counted_by_reason_paged_and_found_by_id(client: TestClient, address: ClickHouseAddress) -> None:
+    kept = ClickHouseRejections(address)
+    told = [(second // 2, number) for number, second in enumerate(range(7))]
+    kept.keep([
+        rejection_row(
+            reject(
+                Reason.TOO_LONG if number % 3 else Reason.INVALID_JSON, "text", "why", origin=f"http:{number}",
+                raw="words", at=NOON + timedelta(seconds=second),
+            )
+        )
+        for second, number in told
+    ])  # fmt: skip
+    kept.close()
+    operator = bearer("operator")
+    counts = client.get("/v1/rejections/reasons", headers=operator).json()["reasons"]
+    assert [(each["reason"], each["rejections"]) for each in counts] == [("too_long", 4), ("invalid_json", 3)]
+    assert counts[0]["oldest"] == "2026-11-23T12:00:00.000000Z"
+    whole = client.get("/v1/rejections", headers=operator).json()["rejections"]
+    paged: list[dict[str, object]] = []
+    while page := client.get(
+        "/v1/rejections",
+        params={"limit": 2, **({"after": str(paged[-1]["id"])} if paged else {})},
+        headers=operator,
+    ).json()["rejections"]:
+        paged += page
+    assert paged == whole
+    assert len({each["origin"] for each in paged}) == 7
+    one = client.get(f"/v1/rejections/{whole[3]['id']}", headers=bearer("inside-operator")).json()
+    assert (one["origin"], one["excerpt"]) == (whole[3]["origin"], "words")
+    assert client.get("/v1/rejections/1-0000000000000000", headers=operator).status_code == 404
+    assert client.get("/v1/rejections/last", headers=operator).status_code == 422
+    assert client.get("/v1/rejections", params={"after": "x"}, headers=operator).status_code == 422
+    assert client.get("/v1/rejections/reasons", headers=bearer("insider")).status_code == 403
+
+
 def test_the_page_leads_to_the_sign_in_and_allows_no_foreign_code(client: TestClient) -> None:
     away = client.get("/")
     assert (away.status_code, away.headers["location"]) == (303, "/signin?next=/")

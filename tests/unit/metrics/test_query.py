@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 
 from services.metrics.core.definitions import COUNTERS, DIMENSIONS, METRICS
-from services.metrics.core.query import Bucket, EngagementQuery, engagement, rejections
+from services.metrics.core.query import Bucket, EngagementQuery, engagement
+from services.metrics.core.rejections import Place, RejectionQuery, rejections
 from tests.builders import NOON
 
 DAY = timedelta(days=1)
@@ -56,5 +57,14 @@ def test_every_counter_is_shown_or_part_of_a_formula() -> None:
 
 
 def test_the_words_of_a_rejection_need_the_right_to_internal_posts() -> None:
-    assert "NULL AS excerpt" in rejections(None, 10, internal=False).sql
-    assert "excerpt AS excerpt" in rejections("too_long", 10, internal=True).sql
+    assert "NULL AS excerpt" in rejections(RejectionQuery(10), internal=False).sql
+    assert "excerpt AS excerpt" in rejections(RejectionQuery(10, "too_long"), internal=True).sql
+
+
+@pytest.mark.parametrize(
+    "identity", ["", "1", "1-2", "1-00000000000000zz", "1-0000000000000000 OR 1=1", "-1-0000000000000000"]
+)
+def test_an_id_of_a_rejection_is_two_numbers_or_refused(identity: str) -> None:
+    assert Place.of("1795363200000000-00f3a0c19b2d4e57") == Place(1_795_363_200_000_000, 0xF3A0C19B2D4E57)
+    with pytest.raises(ValueError, match="expected the id"):
+        Place.of(identity)

@@ -1,0 +1,1 @@
+"""The operator's command: what runs elsewhere, seen and mended over HTTP."""

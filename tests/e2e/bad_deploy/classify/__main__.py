@@ -1,0 +1,5 @@
+"""The service as it is."""
+
+import runpy
+
+runpy.run_module("services.classify", run_name="__main__", alter_sys=True)
