@@ -51,7 +51,7 @@ class FrontDoor:
         if proxy is not None and target:
             await proxy.forward(scope, receive, send, target)
             return
-        answer = RedirectResponse(f"/{name}/", 307) if proxy is not None else await self._own(scope)
+        answer = _to_page(name, scope["query_string"]) if proxy is not None else await self._own(scope)
         await answer(scope, receive, send)
 
     async def _own(self, scope: Scope) -> Response:
@@ -67,6 +67,12 @@ class FrontDoor:
             return JSONResponse({"status": "live"})
         status, body = await self.readiness.report()
         return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
+
+
+def _to_page(name: str, query: bytes) -> Response:
+    """Return the way to a service's page; what was asked of it, a shared view for example, goes along."""
+    asked = f"?{query.decode('ascii', 'replace')}" if query else ""
+    return RedirectResponse(f"/{name}/{asked}", 307)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -46,7 +46,7 @@ class Asked:
     def plain(self) -> bool:
         """Whether the store's own text is the answer."""
         held = self.parameters
-        return held.fill == held.compare == "none" and held.tz == "UTC" and held.format in {"json", "csv"}
+        return held.fill == held.compare == "none" and held.tz == "UTC" and held.format == "json"
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,9 @@ class SeriesDesk:
     def answer(self, asked: Asked) -> Response:
         """Return the answer. Raises HttpProblem."""
         stamps = self.parts.stamps()
-        form = asked.parameters.format
         if asked.plain and self.metrics(asked.view) == asked.view.metrics:
-            body = self.parts.fetch(
-                self.statement(asked.view, asked.query), "JSONEachRow" if form == "json" else "CSVWithNames"
-            )
-            made = joined_json(stamps, "series", body) if form == "json" else body
-            return self._sent(asked, stamps, body, lambda: made)
+            body = self.parts.fetch(self.statement(asked.view, asked.query))
+            return self._sent(asked, stamps, body, lambda: joined_json(stamps, "series", body))
         rows = self._complete(asked, asked.query)
         before = self._complete(asked, asked.query.previous()) if asked.parameters.compare == "previous" else None
         whole = orjson.dumps([rows, before])

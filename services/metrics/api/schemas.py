@@ -171,13 +171,13 @@ class Definitions(BaseModel):
 
 
 class KeptRejection(BaseModel):
-    """One input that could not be processed; `excerpt` needs the scope internal:read."""
+    """One input that could not be processed; `detail` and `excerpt` quote it and need the scope internal:read."""
 
     id: str
     received_at: datetime
     reason: str
     field: str
-    detail: str
+    detail: str | None
     origin: str
     excerpt: str | None
 

@@ -1,4 +1,7 @@
-"""Rows as files: CSV, Parquet and Arrow, with the columns of a view and their types; stamps travel in the file."""
+"""Rows as files: CSV, Parquet and Arrow, with the columns of a view and their types; stamps travel in the file.
+
+A CSV cell that a spreadsheet would run as a formula begins with an apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
+"""
 
 import csv
 import io
@@ -18,6 +21,15 @@ MEDIA_TYPES: Final = {
 }
 
 
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Signs, also as full-width forms, with which a spreadsheet takes a cell for a formula."""
+
+
+def inert(value: object) -> object:
+    """Return a cell that no spreadsheet runs: a text that could be a formula gets an apostrophe, a number none."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
 @dataclass(frozen=True)
 class Table:
     """Named columns, each a text, an instant, an int or a float, and rows by name."""
@@ -26,11 +38,11 @@ class Table:
     rows: Sequence[Mapping[str, Any]]
 
     def csv(self) -> bytes:
-        """Return it as CSV with a heading; null is an empty cell."""
+        """Return it as CSV with a heading; null is an empty cell, and no cell is a formula."""
         out = io.StringIO()
         writer = csv.DictWriter(out, list(self.columns), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows({name: inert(value) for name, value in row.items()} for row in self.rows)
         return out.getvalue().encode()
 
     def arrow(self, stamps: Mapping[str, str | int]) -> "pa.Table":

@@ -46,7 +46,7 @@ class RejectionQuery:
 
 
 def rejections(query: RejectionQuery, *, internal: bool) -> Statement:
-    """Return the statement of a page; without `internal` the input's own words are left out."""
+    """Return the statement of a page; without `internal` the input's own words, excerpt and detail, are left out."""
     parameters: dict[str, Parameter] = {"limit": query.limit}
     wanted = ["1"]
     if query.reason is not None:
@@ -85,8 +85,9 @@ def _wire(at: str) -> str:
 
 
 def _selected(*, internal: bool) -> str:
-    excerpt = "excerpt" if internal else "NULL"
+    detail, excerpt = ("detail", "excerpt") if internal else ("NULL", "NULL")
     identity = "concat(toString(toUnixTimestamp64Micro(kept.received_at)), '-', lower(leftPad(hex(digest), 16, '0')))"
     return f"""
-SELECT {identity} AS id, {_wire("kept.received_at")} AS received_at, reason, field, detail, origin, {excerpt} AS excerpt
+SELECT {identity} AS id, {_wire("kept.received_at")} AS received_at, reason, field,
+  {detail} AS detail, origin, {excerpt} AS excerpt
 FROM rejections AS kept FINAL"""

@@ -190,6 +190,8 @@ def test_a_service_without_a_slash_redirects_to_its_page(earshot: Launcher) -> N
     answer = earshot.get("/queues")
     assert answer.status_code == 307
     assert answer.headers["location"] == "/queues/"
+    shared_view = earshot.get("/metrics?department=billing&range=7d")
+    assert shared_view.headers["location"] == "/metrics/?department=billing&range=7d"
 
 
 def test_what_is_answered_here_takes_reads_only(earshot: Launcher) -> None:

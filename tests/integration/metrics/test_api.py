@@ -92,6 +92,16 @@ def test_csv_has_a_heading_and_empty_cells_for_null(client: TestClient, store: S
     assert row["engagement_per_push"] == ""
 
 
+def test_no_cell_of_a_csv_is_a_formula_and_numbers_stay_numbers(client: TestClient, store: Store) -> None:
+    for number, text in enumerate(('=HYPERLINK("http://evil.example","x")', "+4930", "-1+1", "@SUM(1)", "\t=1", "＝1")):
+        store.hear(classified(an_activity(f"web:{number}", text=text, account="+4930123")))
+    asked = {**RANGE, "format": "csv", "by": "account"}
+    (row,) = csv.DictReader(io.StringIO(client.get("/v1/sentiment", params=asked, headers=bearer("reader")).text))
+    assert (row["account"], row["net_sentiment"]) == ("'+4930123", "-1")
+    listed = client.get("/v1/activities", params={**RANGE, "format": "csv"}, headers=bearer("reader")).text
+    assert {each["text"][:2] for each in csv.DictReader(io.StringIO(listed))} == {"'=", "'+", "'-", "'@", "'\t", "'＝"}
+
+
 def test_internal_posts_are_seen_with_the_scope_only(client: TestClient, store: Store) -> None:
     store.hear(classified(an_activity("web:1", surface=Surface.INTERNAL)))
     for parameters in (RANGE, {**RANGE, "surface": "internal"}, {**RANGE, "by": "surface", "format": "json"}):
@@ -153,10 +163,11 @@ def test_rejections_are_listed_newest_first_once_and_their_words_for_insiders_on
     listed = client.get("/v1/rejections", headers=bearer("operator")).json()["rejections"]
     assert [each["reason"] for each in listed] == ["too_long", "invalid_json", "too_long"]
     assert listed[0]["received_at"] == "2026-11-23T12:00:02.000000Z"
-    assert {each["excerpt"] for each in listed} == {None}
+    assert {(each["detail"], each["excerpt"]) for each in listed} == {(None, None)}
     wanted = {"reason": "too_long", "limit": "1"}
     (one,) = client.get("/v1/rejections", params=wanted, headers=bearer("inside-operator")).json()["rejections"]
-    assert (one["excerpt"], one["received_at"]) == ("words", "2026-11-23T12:00:02.000000Z")
+    assert (one["detail"], one["excerpt"]) == ("why", "words")
+    assert one["received_at"] == "2026-11-23T12:00:02.000000Z"
 
 
 def test_rejections_are_counted_by_reason_paged_and_found_by_id(client: TestClient, address: ClickHouseAddress) -> None:
