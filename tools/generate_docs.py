@@ -6,7 +6,7 @@
 import argparse
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from services.classify.meters import Meters as ClassifyMeters
+from services.classify.model.linear_scorer import RecentScores
+from services.ingest.meters import Meters as IngestMeters
+from services.queues.meters import Meters as QueuesMeters
 from shared.contracts.rejection import REASON_MEANINGS
 from shared.contracts.topics import TOPICS
 from shared.service.telemetry import Telemetry
@@ -33,6 +37,14 @@ SETTINGS_MODULES: Final = (
     ("metrics", "services.metrics.settings"),
     ("queues", "services.queues.settings"),
 )
+
+
+METERS: Final[Sequence[tuple[str, Callable[[Telemetry], object]]]] = (
+    ("ingest", IngestMeters),
+    ("classify", lambda telemetry: ClassifyMeters(telemetry, RecentScores(0))),
+    ("queues", lambda telemetry: QueuesMeters(telemetry, lambda: 0)),
+)
+"""What each service measures beside."""
 
 
 def settings_classes(module_name: str) -> Iterator[type[BaseSettings]]:
@@ -159,22 +171,32 @@ def reasons_page() -> str:
 
 def telemetry_page() -> str:
     """Return docs/telemetry.md."""
-    head = [
+    parts = [
         "# Prometheus metrics", MARK, "",
-        "Every service answers these at `/metrics` (scope `metrics:read`); a service may add its own.", "",
-        "| metric | type | labels | meaning |", "|---|---|---|---|",
+        "Every service answers them at `/metrics` (scope `metrics:read`). Labels hold names from code and",
+        "configuration only, never ids or what somebody wrote. `loop` is a consumer loop, `route` a route template.",
+        "",
     ]  # fmt: skip
+    parts += _telemetry_table("every service", Telemetry("docs"))
+    for title, meters in METERS:
+        parts += _telemetry_table(title, meters(Telemetry("docs")))
+    return "\n".join(parts)
+
+
+def _telemetry_table(title: str, holder: object) -> list[str]:
     rows = []
-    for family, metric in _metrics(Telemetry("docs")):
+    for family, metric in _metrics(holder):
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001  # the library shows it nowhere else
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
-    return "\n".join([*head, *sorted(rows)]) + "\n"
+    head = [f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
+    return [*head, *sorted(rows), ""]
 
 
-def _metrics(telemetry: Telemetry) -> Iterator[tuple[Any, Any]]:
-    for metric in vars(telemetry).values():
-        if hasattr(metric, "describe") and hasattr(metric, "_labelnames"):
+def _metrics(holder: object) -> Iterator[tuple[Any, Any]]:
+    for name, metric in vars(holder).items():
+        shared = not isinstance(holder, Telemetry) and hasattr(Telemetry("docs"), name.lstrip("_"))
+        if hasattr(metric, "describe") and hasattr(metric, "_labelnames") and not shared:
             yield metric.describe()[0], metric
 
 

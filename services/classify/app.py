@@ -13,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from services.classify.api.routes import classify_router
 from services.classify.core.labels import unknown_labels
 from services.classify.core.ports import Scorer
+from services.classify.meters import MeteredScorer, Meters
+from services.classify.model.linear_scorer import LinearScorer
 from services.classify.model.onnx_scorer import open_onnx_scorer
 from services.classify.settings import ClassifySettings
 from services.classify.worker import ClassifyHandler
@@ -24,9 +26,11 @@ from shared.service.auth import Keyring
 from shared.service.configuration import load_configuration
 from shared.service.health import Health
 from shared.service.http import ServiceParts, create_app, serve
+from shared.service.lag import kafka_lag
 from shared.service.logs import configure_logs
 from shared.service.settings import EarshotSettings, HttpSettings, KafkaSettings
 from shared.service.telemetry import Telemetry
+from shared.service.watch import LoopWatch
 from shared.service.worker import LoopThread
 from shared.stream.batching import BatchPolicy
 from shared.stream.kafka import KafkaPublisher, KafkaSource
@@ -51,7 +55,7 @@ def read_settings() -> Settings:
     return Settings(EarshotSettings(), HttpSettings(), KafkaSettings(), ClassifySettings())
 
 
-def open_scorer(settings: ClassifySettings) -> Scorer:
+def open_scorer(settings: ClassifySettings) -> LinearScorer:
     """Return the chosen model, loaded. Raises ContractError for a broken artefact, ConfigurationError for the rest."""
     if settings.backend == "onnx":
         return open_onnx_scorer(settings.artefact, threads=settings.threads, remembered_texts=settings.remembered_texts)
@@ -77,9 +81,9 @@ def build_worker(settings: Settings, scorer: Scorer, telemetry: Telemetry) -> tu
     held = settings.classify
     policy = BatchPolicy(held.batch_max_records, held.batch_max_bytes, held.batch_max_age_seconds)
     publisher = KafkaPublisher(kafka)
-    handler = ClassifyHandler(scorer, publisher, utc_now, telemetry)
+    handler = ClassifyHandler(scorer, publisher, utc_now)
     source = KafkaSource(kafka, GROUP, [POSTS_RECEIVED.name])
-    loop = Loop(source, handler, publisher, policy, time.monotonic, telemetry.watch(GROUP))
+    loop = Loop(source, handler, publisher, policy, time.monotonic, LoopWatch(telemetry, GROUP))
     return LoopThread(GROUP, loop, time.monotonic), publisher
 
 
@@ -90,11 +94,14 @@ def build_app(settings: Settings, scorer: Scorer, telemetry: Telemetry) -> tuple
     worker, publisher = build_worker(settings, scorer, telemetry)
     health = Health()
     health.register(f"loop {GROUP}", worker.problem)
+    lag = kafka_lag(telemetry, settings.kafka.address("earshot-classify-lag"), {GROUP: [POSTS_RECEIVED.name]})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         worker.start()
+        lag.start()
         yield
+        await run_in_threadpool(lag.stop)
         await run_in_threadpool(worker.stop)
         await run_in_threadpool(publisher.close)
 
@@ -109,8 +116,9 @@ def main() -> None:
     settings = read_settings()
     configure_logs("classify", level=settings.earshot.log_level, form=settings.earshot.log_format)
     try:
-        scorer = open_scorer(settings.classify)
-        app, worker = build_app(settings, scorer, Telemetry("classify"))
+        model, telemetry = open_scorer(settings.classify), Telemetry("classify")
+        scorer = MeteredScorer(model, Meters(telemetry, model.recent))
+        app, worker = build_app(settings, scorer, telemetry)
     except PermanentError as error:
         structlog.get_logger(__name__).critical("cannot start", error=str(error))
         sys.exit(1)

@@ -10,7 +10,6 @@ from shared.clock import Clock
 from shared.contracts.activity import Activity
 from shared.contracts.codec import Outgoing, decode, encode_classified
 from shared.contracts.rejection import Rejection
-from shared.service.telemetry import Telemetry
 from shared.stream.ports import Publisher, Record
 
 
@@ -21,7 +20,6 @@ class ClassifyHandler:
     scorer: Scorer
     publisher: Publisher
     clock: Clock
-    telemetry: Telemetry
 
     def handle(self, records: Sequence[Record]) -> Sequence[Rejection]:
         """See Handler.handle."""
@@ -32,7 +30,6 @@ class ClassifyHandler:
             activity = decode(Activity, record.value, origin=record.origin, at=at)
             if isinstance(activity, Rejection):
                 rejected.append(activity)
-                self.telemetry.rejections.labels(activity.reason.value).inc()
             else:
                 received.append((record, activity))
         outgoing = self._classified(received)

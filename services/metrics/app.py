@@ -19,7 +19,7 @@ from services.metrics.core.views import DOCUMENTED
 from services.metrics.freshness import Freshness
 from services.metrics.painter import VegaPainter
 from services.metrics.settings import ClickHouseSettings, MetricsSettings
-from services.metrics.sink import ActivitySink, RejectionSink
+from services.metrics.sink import LOOP, ActivitySink, RejectionSink
 from services.metrics.store.clickhouse import ClickHouseAddress, OwnedPath
 from services.metrics.store.migrate import migrate
 from services.metrics.store.reader import ClickHouseReader
@@ -32,16 +32,18 @@ from shared.service.auth import Keyring
 from shared.service.configuration import load_configuration
 from shared.service.health import Health
 from shared.service.http import ServiceParts, create_app, serve
+from shared.service.lag import LagWatch, kafka_lag
 from shared.service.logs import configure_logs
 from shared.service.settings import EarshotSettings, HttpSettings, KafkaSettings
 from shared.service.telemetry import Telemetry
+from shared.service.watch import LoopWatch
 from shared.service.worker import LoopThread
 from shared.stream.batching import BatchPolicy
 from shared.stream.kafka import KafkaAdmin, KafkaEnds, KafkaPublisher, KafkaSource
 from shared.stream.loop import Loop
 from shared.stream.ports import Handler
 
-GROUP = "metrics"
+GROUP = LOOP
 START_SECONDS = 60.0
 
 
@@ -77,18 +79,21 @@ class Workers:
     loops: tuple[LoopThread, ...]
     stores: tuple[ClickHouseFacts | ClickHouseRejections, ...]
     freshness: Freshness
+    lag: LagWatch
 
     def start(self) -> None:
         """Begin consuming and measuring."""
         for each in self.loops:
             each.start()
         self.freshness.start()
+        self.lag.start()
 
     def stop(self) -> None:
         """Finish the batches at hand and let go of everything."""
         for each in self.loops:
             each.stop()
         self.freshness.stop()
+        self.lag.stop()
         for store in self.stores:
             try:
                 store.close()
@@ -106,18 +111,20 @@ def build_workers(settings: Settings, address: ClickHouseAddress, telemetry: Tel
     def loop(group: str, topics: list[str], handler: Handler) -> LoopThread:
         source, publisher = KafkaSource(kafka, group, topics), KafkaPublisher(kafka)
         return LoopThread(
-            group, Loop(source, handler, publisher, policy, time.monotonic, telemetry.watch(group)), time.monotonic
+            group, Loop(source, handler, publisher, policy, time.monotonic, LoopWatch(telemetry, group)), time.monotonic
         )
 
     facts = ClickHouseFacts(address, secrets.token_hex(6))
     kept = ClickHouseRejections(address)
     sink = ActivitySink(facts, utc_now, telemetry)
+    counted, rejected = [POSTS_CLASSIFIED.name, REACTIONS_RECEIVED.name], [RECORDS_REJECTED.name]
     loops = (
-        loop(GROUP, [POSTS_CLASSIFIED.name, REACTIONS_RECEIVED.name], sink),
-        loop(f"{GROUP}-rejections", [RECORDS_REJECTED.name], RejectionSink(kept, utc_now)),
+        loop(GROUP, counted, sink),
+        loop(f"{GROUP}-rejections", rejected, RejectionSink(kept, utc_now)),
     )
+    lag = kafka_lag(telemetry, kafka, {GROUP: counted, f"{GROUP}-rejections": rejected})
     freshness = Freshness(KafkaAdmin(kafka), KafkaEnds(kafka), lambda: sink.counted_until, utc_now, metrics_group=GROUP)
-    return Workers(loops, (facts, kept), freshness)
+    return Workers(loops, (facts, kept), freshness, lag)
 
 
 def refuse_unmeasurable(configuration: Configuration) -> None:

@@ -3,15 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from services.metrics.core.ports import Facts, Rejections
-from services.metrics.core.rows import Row, VersionBatch, rejection_row, unstorable, version_row
+from services.metrics.core.rows import (
+    VERSION_COLUMNS,
+    Row,
+    VersionBatch,
+    microseconds,
+    rejection_row,
+    unstorable,
+    version_row,
+)
 from shared.clock import Clock
 from shared.contracts.activity import ClassifiedActivity
 from shared.contracts.codec import decode
 from shared.contracts.rejection import Reason, Rejection, reject
 from shared.service.telemetry import Telemetry
 from shared.stream.ports import Partition, Record
+
+LOOP: Final = "metrics"
+RECEIVED: Final = VERSION_COLUMNS.index("received_at")
+OCCURRED: Final = VERSION_COLUMNS.index("occurred_at")
 
 
 @dataclass
@@ -41,9 +54,17 @@ class ActivitySink:
                 until[record.partition] = activity.received_at
         self.facts.apply(VersionBatch(rows))
         self.counted_until = until
-        for each in rejected:
-            self.telemetry.rejections.labels(each.reason.value).inc()
+        self._time(rows)
         return rejected
+
+    def _time(self, rows: Sequence[Row]) -> None:
+        """Tell how long it took from where each activity was received, and from where it happened, to here."""
+        now_us = microseconds(self.clock())
+        for histogram, column in ((self.telemetry.delivery_seconds, RECEIVED), (self.telemetry.age_seconds, OCCURRED)):
+            histogram.observe(
+                LOOP,
+                [(now_us - row[column]) / 1_000_000 for row in rows],  # type: ignore[operator]  # both columns hold microseconds
+            )
 
     def _decoded(self, record: Record, at: datetime) -> ClassifiedActivity | Rejection:
         activity = decode(ClassifiedActivity, record.value, origin=record.origin, at=at)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import Gauge
 
 from services.queues.api.commands import Desk, commands_router
 from services.queues.api.page import page_router
@@ -19,8 +18,9 @@ from services.queues.api.stream import stream_router
 from services.queues.core.post import microseconds
 from services.queues.core.priority import Ranking
 from services.queues.corrections import Corrections
-from services.queues.feed import Feed
+from services.queues.feed import LOOP, Feed
 from services.queues.hub import Hub, HubPolicy
+from services.queues.meters import Meters
 from services.queues.presence import Presence
 from services.queues.settings import QueuesSettings
 from services.queues.store.dialect import open_engines
@@ -30,17 +30,18 @@ from services.queues.store.setup import prepare
 from services.queues.store.writer import SqlWriter
 from shared.clock import Clock, utc_now
 from shared.contracts.configuration import Configuration
-from shared.contracts.rejection import Reason
 from shared.contracts.topics import POSTS_CLASSIFIED
 from shared.errors import TransientError
 from shared.service.auth import Keyring
 from shared.service.health import Health
 from shared.service.http import ServiceParts, create_app
+from shared.service.lag import kafka_lag
 from shared.service.settings import EarshotSettings, HttpSettings, KafkaSettings
 from shared.service.telemetry import Telemetry
+from shared.service.watch import LoopWatch
 from shared.service.worker import LoopThread
 from shared.stream.batching import BatchPolicy
-from shared.stream.kafka import KafkaPublisher, KafkaSource
+from shared.stream.kafka import KafkaAddress, KafkaPublisher, KafkaSource
 from shared.stream.loop import Loop
 from shared.stream.ports import Publisher, Source
 
@@ -78,16 +79,17 @@ class Service:
 
 @dataclass(frozen=True)
 class Broker:
-    """The ends of the topic; real ones, or fakes in tests."""
+    """The ends of the topic; real ones, or fakes in tests, which have no address."""
 
     source: Source
     publisher: Publisher
+    address: KafkaAddress | None = None
 
 
 def open_broker(kafka: KafkaSettings) -> Broker:
     """Return Kafka's ends of the topic; nothing is connected yet."""
     address = kafka.address("earshot-queues")
-    return Broker(KafkaSource(address, GROUP, [POSTS_CLASSIFIED.name]), KafkaPublisher(address))
+    return Broker(KafkaSource(address, GROUP, [POSTS_CLASSIFIED.name]), KafkaPublisher(address), address)
 
 
 def build(settings: Settings, configuration: Configuration, broker: Broker, clock: Clock = utc_now) -> Service:
@@ -102,20 +104,18 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
     )
     hub = Hub(reader, policy)
     telemetry = Telemetry("queues")
-    Gauge("earshot_streams", "Open event streams.", registry=telemetry.registry).set_function(lambda: hub.subscribers)
-
-    def rejected(reason: Reason) -> None:
-        telemetry.rejections.labels(reason.value).inc()
+    Meters(telemetry, lambda: hub.subscribers)
+    lag = None if broker.address is None else kafka_lag(telemetry, broker.address, {GROUP: [POSTS_CLASSIFIED.name]})
 
     loop = Loop(
         source=broker.source,
-        handler=Feed(writer, clock, hub.wake, rejected),
+        handler=Feed(writer, clock, hub.wake, telemetry),
         rejections=broker.publisher,
         policy=BatchPolicy(queues.batch_records, BATCH_BYTES, queues.batch_age_seconds),
         monotonic=time.monotonic,
-        watcher=telemetry.watch("feed"),
+        watcher=LoopWatch(telemetry, LOOP),
     )
-    thread = LoopThread("feed", loop, time.monotonic)
+    thread = LoopThread(LOOP, loop, time.monotonic)
     presence = Presence(hub.announce)
     corrections = Corrections(SqlOutbox(engines.writer), broker.publisher)
 
@@ -124,7 +124,7 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
         corrections.wake()
 
     health = Health()
-    health.register("feed", thread.problem)
+    health.register(LOOP, thread.problem)
     health.register("database", reader.problem)
     health.register("corrections", corrections.problem)
     health.register("stream", lambda: hub.problem)
@@ -133,12 +133,16 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         thread.start()
         corrections.start()
+        if lag is not None:
+            lag.start()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(hub.run())
             upkeep = tasks.create_task(_keep_up(writer, clock, queues, hub.wake, presence))
             yield
             hub.close()
             upkeep.cancel()
+        if lag is not None:
+            await asyncio.to_thread(lag.stop)
         await asyncio.to_thread(corrections.stop)
         await asyncio.to_thread(thread.stop)
         broker.publisher.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from services.queues.core.fold import complaint
 from services.queues.core.ports import FeedWriter
@@ -10,7 +11,10 @@ from shared.clock import Clock
 from shared.contracts.activity import ClassifiedActivity
 from shared.contracts.codec import decode
 from shared.contracts.rejection import Reason, Rejection, reject
+from shared.service.telemetry import Telemetry
 from shared.stream.ports import Record
+
+LOOP: Final = "feed"
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Feed:
     writer: FeedWriter
     clock: Clock
     changed: Callable[[], None]
-    count_rejection: Callable[[Reason], None]
+    telemetry: Telemetry
 
     def handle(self, records: Sequence[Record]) -> Sequence[Rejection]:
         """Return once all is durable, with what is no post. Raises TransientError."""
@@ -39,6 +43,15 @@ class Feed:
                 activities.append(decoded)
         if activities and self.writer.apply(activities, microseconds(now)):
             self.changed()
-        for rejection in rejections:
-            self.count_rejection(rejection.reason)
+        self._time(activities)
         return rejections
+
+    def _time(self, activities: Sequence[ClassifiedActivity]) -> None:
+        """Tell how long it took from where each post was received, and from where it was made, to here."""
+        now = self.clock()
+        self.telemetry.delivery_seconds.observe(
+            LOOP, [(now - activity.received_at).total_seconds() for activity in activities]
+        )
+        self.telemetry.age_seconds.observe(
+            LOOP, [(now - activity.occurred_at).total_seconds() for activity in activities]
+        )

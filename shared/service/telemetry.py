@@ -5,9 +5,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from shared.errors import TransientError
+from shared.service.collectors import BatchHistogram
 
 SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+DELIVERY_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1_800)
+AGE_BUCKETS: Final = (1, 2, 5, 10, 30, 60, 300, 3_600, 86_400, 604_800, 2_592_000)
 
 
 @dataclass
@@ -38,6 +40,13 @@ class Telemetry:
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
+        self.effect_seconds = Histogram(
+            "earshot_effect_seconds",
+            "The effect of a batch, failed tries left out: scoring and publishing, inserting, or one transaction.",
+            ["loop"],
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
         self.batch_records = Histogram(
             "earshot_batch_records",
             "Records per batch.",
@@ -56,33 +65,22 @@ class Telemetry:
             registry=registry,
         )
         self.lag = Gauge(
-            "earshot_lag_records", "Records on the topic that are not yet handled.", ["loop"], registry=registry
+            "earshot_lag_records",
+            "Records on the topic that the group has not committed; each replica tells all of its group, take the max.",
+            ["group", "topic", "partition"],
+            registry=registry,
         )
-
-    def watch(self, loop: str) -> "LoopTelemetry":
-        """Return a LoopWatcher that counts under a loop's name."""
-        return LoopTelemetry(self, loop)
-
-
-@dataclass(frozen=True)
-class LoopTelemetry:
-    """Implements shared.stream.loop.LoopWatcher."""
-
-    telemetry: Telemetry
-    loop: str
-
-    def handled(self, records: int, rejected: int, seconds: float) -> None:
-        """See LoopWatcher."""
-        del rejected  # counted by reason where the reason is known
-        self.telemetry.records.labels(self.loop).inc(records)
-        self.telemetry.batch_records.labels(self.loop).observe(records)
-        self.telemetry.batch_seconds.labels(self.loop).observe(seconds)
-
-    def retrying(self, error: TransientError, attempt: int) -> None:
-        """See LoopWatcher."""
-        del error, attempt
-        self.telemetry.retries.labels(self.loop).inc()
-
-    def dropped(self, records: int) -> None:
-        """See LoopWatcher."""
-        self.telemetry.dropped.labels(self.loop).inc(records)
+        self.delivery_seconds = BatchHistogram(
+            "earshot_delivery_seconds",
+            "End to end: from a record being received by ingest to its effect being durable here.",
+            "loop",
+            buckets=DELIVERY_BUCKETS,
+            registry=registry,
+        )
+        self.age_seconds = BatchHistogram(
+            "earshot_age_seconds",
+            "From the time an act happened, by its platform, to its effect being durable here; great after a replay.",
+            "loop",
+            buckets=AGE_BUCKETS,
+            registry=registry,
+        )

@@ -56,10 +56,10 @@ class Batch:
             return self.policy.max_age_seconds
         return max(0.0, self.policy.max_age_seconds - (now - self.opened_at))
 
-    def drop(self, partitions: frozenset[Partition]) -> int:
-        """Forget the records of revoked partitions, uncommitted; return how many."""
+    def drop(self, partitions: frozenset[Partition]) -> list[Record]:
+        """Forget the records of revoked partitions, uncommitted; return them."""
         kept = [record for record in self.records if record.partition not in partitions]
-        dropped = len(self.records) - len(kept)
+        dropped = [record for record in self.records if record.partition in partitions]
         self.records = kept
         self.size_bytes = sum(len(record.value or b"") for record in kept)
         if not kept:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.contracts.codec import encode_rejection
+from shared.contracts.rejection import Rejection
 from shared.errors import PermanentError, TransientError
 from shared.stream.batching import Batch, BatchPolicy, committable
 from shared.stream.ports import Handler, Partition, Publisher, Record, Source
@@ -20,13 +21,16 @@ from shared.stream.retry import RetryPolicy
 class LoopWatcher(Protocol):
     """What the loop tells the outside; implemented by telemetry."""
 
-    def handled(self, records: int, rejected: int, seconds: float) -> None:
-        """A batch is durable and committed."""
+    def effect(self, seconds: float) -> None:
+        """The handler has returned: the effect of a batch is durable."""
 
-    def retrying(self, error: TransientError, attempt: int) -> None:
-        """An effect failed and is kept for another try."""
+    def handled(self, records: Sequence[Record], rejected: Sequence[Rejection], seconds: float) -> None:
+        """A batch is durable and committed; `seconds` counts from its being due, tries that failed included."""
 
-    def dropped(self, records: int) -> None:
+    def retrying(self, error: TransientError, attempt: int, records: Sequence[Record]) -> None:
+        """An effect failed and is kept for another try; without records it was the poll that failed."""
+
+    def dropped(self, records: Sequence[Record]) -> None:
         """Records of revoked partitions left the batch uncommitted."""
 
 
@@ -86,7 +90,7 @@ class Loop:
             polled = self.source.poll(wait, batch.room())
         except TransientError as error:
             self.progress.blocked_by = str(error)
-            self.watcher.retrying(error, 1)
+            self.watcher.retrying(error, 1, ())
             stop.wait(error.retry_after_seconds)
             return
         now = self.monotonic()
@@ -100,12 +104,15 @@ class Loop:
     def _drain(self, batch: Batch) -> None:
         if not batch.records:
             return
+        started = self.monotonic()
         try:
-            self._effect(batch.records)
+            rejected = self._effect(batch.records)
             self._commit(batch.records)
         except TransientError as error:
             # Uncommitted, so it is read again at the next start: late, never lost.
-            self.watcher.retrying(error, 1)
+            self.watcher.retrying(error, 1, batch.records)
+        else:
+            self.watcher.handled(batch.records, rejected, self.monotonic() - started)
 
     def _handle(self, batch: Batch, stop: threading.Event) -> None:
         """Try until the effect is durable, then commit; gives up only on `stop`, uncommitted."""
@@ -117,21 +124,23 @@ class Loop:
                 self._commit(batch.records)
             except TransientError as error:
                 attempt += 1
-                self.watcher.retrying(error, attempt)
+                self.watcher.retrying(error, attempt, batch.records)
                 self.progress.blocked_by = str(error)
                 if not self._wait(max(error.retry_after_seconds, self.retry.delay_seconds(attempt)), stop):
                     return
                 continue
             self.progress.blocked_by = None
-            self._count(len(batch.records), rejected)
-            self.watcher.handled(len(batch.records), rejected, self.monotonic() - started)
+            self.watcher.handled(batch.records, rejected, self.monotonic() - started)
+            self._count(len(batch.records), len(rejected))
             batch.clear()
 
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
+        started = self.monotonic()
         rejected = self.handler.handle(records)
+        self.watcher.effect(self.monotonic() - started)
         if rejected:
             self.rejections.publish([encode_rejection(rejection) for rejection in rejected])
-        return len(rejected)
+        return rejected
 
     def _commit(self, records: Sequence[Record]) -> None:
         self.source.commit(committable(records))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from shared.contracts.codec import encode_rejection
+from shared.contracts.rejection import Rejection
 from shared.errors import TransientError
 from shared.stream.batching import Batch, committable
 from shared.stream.loop import Loop
@@ -26,7 +27,7 @@ def test_offsets_are_committed_only_after_the_effect_is_durable_and_no_rejection
 
 @dataclass
 class CommitsBeforeTheEffect(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         self.source.commit(committable(records))
         return super()._effect(records)
 
@@ -92,18 +93,18 @@ class NeverCommits(Loop):
 
 @dataclass
 class SwallowsAFailedEffect(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         try:
             return super()._effect(records)
         except TransientError:
-            return 0
+            return ()
 
 
 @dataclass
 class GivesUpAfterThreeTries(Loop):
     tries: int = 0
 
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         try:
             return super()._effect(records)
         except TransientError:
@@ -111,41 +112,41 @@ class GivesUpAfterThreeTries(Loop):
             if self.tries < 3:
                 raise
             self.tries = 0
-            return 0
+            return ()
 
 
 @dataclass
 class ForgetsRejections(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
-        return len(self.handler.handle(records))
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
+        return self.handler.handle(records)
 
 
 @dataclass
 class PublishesOnlyTheFirstRejection(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         rejected = self.handler.handle(records)
         self.rejections.publish([encode_rejection(each) for each in rejected[:1]])
-        return len(rejected)
+        return rejected
 
 
 @dataclass
 class PublishesRejectionsAfterTheCommit(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         rejected = self.handler.handle(records)
         self.source.commit(committable(records))
         self.rejections.publish([encode_rejection(each) for each in rejected])
-        return len(rejected)
+        return rejected
 
 
 @dataclass
 class SwallowsAFailedRejection(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         rejected = self.handler.handle(records)
         try:
             self.rejections.publish([encode_rejection(each) for each in rejected])
         except TransientError:
-            return 0
-        return len(rejected)
+            return ()
+        return rejected
 
 
 @dataclass
@@ -160,7 +161,7 @@ class CommitsTheTailUnhandledAtTheStop(Loop):
 class RetriesOnlyTheRest(Loop):
     failed: bool = False
 
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         try:
             rejected = super()._effect(records[1:] if self.failed else records)
         except TransientError:
@@ -172,13 +173,13 @@ class RetriesOnlyTheRest(Loop):
 
 @dataclass
 class SkipsTheLastRecord(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         return super()._effect(records[:-1])
 
 
 @dataclass
 class HandlesEachKeyOnce(Loop):
-    def _effect(self, records: Sequence[Record]) -> int:
+    def _effect(self, records: Sequence[Record]) -> Sequence[Rejection]:
         return super()._effect([record for record in records if record.offset % 7])
 
 

@@ -18,9 +18,11 @@ TEXTS_PER_CALL = 1_000
 
 @dataclass
 class RecentScores:
-    """Scores of the texts seen last, bounded by their number."""
+    """Scores of the texts seen last, bounded by their number; `hits` and `misses` count what was looked for."""
 
     capacity: int
+    hits: int = 0
+    misses: int = 0
     _held: OrderedDict[str, Scores] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -32,6 +34,8 @@ class RecentScores:
                 if (scores := self._held.get(text)) is not None:
                     self._held.move_to_end(text)
                     found[text] = scores
+            self.hits += len(found)
+            self.misses += len(texts) - len(found)
         return found
 
     def keep(self, scored: Mapping[str, Scores]) -> None:

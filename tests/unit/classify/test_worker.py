@@ -8,7 +8,6 @@ from shared.contracts.codec import decode, encode_activity
 from shared.contracts.rejection import Reason
 from shared.contracts.topics import POSTS_CLASSIFIED
 from shared.errors import TransientError
-from shared.service.telemetry import Telemetry
 from shared.stream.ports import Partition, Record
 from tests.builders import NOON, a_record, an_activity
 from tests.fakes.log import FakeLog, FakePublisher
@@ -24,8 +23,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.publisher = FakePublisher(self.log)
-        self.telemetry = Telemetry("classify")
-        self.handler = ClassifyHandler(self.scorer, self.publisher, lambda: NOON, self.telemetry)
+        self.handler = ClassifyHandler(self.scorer, self.publisher, lambda: NOON)
 
     def published(self) -> list[ClassifiedActivity]:
         found = []

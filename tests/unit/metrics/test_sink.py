@@ -94,3 +94,15 @@ def test_a_record_that_is_no_rejection_is_kept_too_and_never_rejected_in_a_circl
     assert RejectionSink(kept, lambda: NOON).handle([a_record(b"nonsense", offset=4), a_record(None, offset=5)]) == ()
     assert [row[2] for row in kept.rows] == ["invalid_record", "invalid_record"]
     assert kept.rows[0][5] == "posts.classified.v1/0/4"
+
+
+def test_latency_is_told_from_receipt_and_apart_from_it_from_the_act() -> None:
+    telemetry = Telemetry("metrics")
+    sink = ActivitySink(FakeFacts(), lambda: NOON, telemetry)
+    long_ago = an_activity(occurred_at=NOON - timedelta(days=10), received_at=NOON - timedelta(seconds=3))
+    sink.handle([a_post(classified(long_ago)), a_post(classified(long_ago), offset=1)])
+    sample = telemetry.registry.get_sample_value
+    assert sample("earshot_delivery_seconds_bucket", {"loop": "metrics", "le": "2.0"}) == 0
+    assert sample("earshot_delivery_seconds_bucket", {"loop": "metrics", "le": "5.0"}) == 2
+    assert sample("earshot_age_seconds_bucket", {"loop": "metrics", "le": "604800.0"}) == 0
+    assert sample("earshot_age_seconds_sum", {"loop": "metrics"}) == 2 * 10 * 86_400

@@ -24,13 +24,15 @@ class Watcher:
     retries: int = 0
     dropped_records: int = 0
 
-    def handled(self, records: int, rejected: int, seconds: float) -> None: ...
+    def effect(self, seconds: float) -> None: ...
 
-    def retrying(self, error: TransientError, attempt: int) -> None:
+    def handled(self, records: Sequence[Record], rejected: Sequence[Rejection], seconds: float) -> None: ...
+
+    def retrying(self, error: TransientError, attempt: int, records: Sequence[Record]) -> None:
         self.retries += 1
 
-    def dropped(self, records: int) -> None:
-        self.dropped_records += records
+    def dropped(self, records: Sequence[Record]) -> None:
+        self.dropped_records += len(records)
 
 
 @dataclass
