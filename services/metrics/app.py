@@ -23,7 +23,7 @@ from services.metrics.sink import LOOP, ActivitySink, RejectionSink
 from services.metrics.store.clickhouse import ClickHouseAddress, OwnedPath
 from services.metrics.store.migrate import migrate
 from services.metrics.store.reader import ClickHouseReader
-from services.metrics.store.writer import ClickHouseFacts, ClickHouseRejections
+from services.metrics.store.writer import ClickHouseFacts, ClickHouseRejections, drop_left_scratch
 from shared.clock import utc_now
 from shared.contracts.configuration import Configuration
 from shared.contracts.topics import POSTS_CLASSIFIED, REACTIONS_RECEIVED, RECORDS_REJECTED
@@ -174,6 +174,8 @@ def _migrated(address: ClickHouseAddress) -> None:
     while True:
         try:
             migrate(address)
+            if left := drop_left_scratch(address):
+                structlog.get_logger(__name__).info("scratch tables of killed sinks dropped", tables=len(left))
         except TransientError as error:
             if time.monotonic() > until:
                 raise

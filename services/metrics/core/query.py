@@ -18,6 +18,7 @@ from services.metrics.core.calendar import (
     previous_range,
 )
 from services.metrics.core.definitions import COUNTERS, DIMENSIONS
+from services.metrics.core.groupings import grouping_number, is_usual
 from services.metrics.core.ports import Parameter, Statement
 from services.metrics.core.views import ENGAGEMENT, View
 from shared.contracts.activity import Surface
@@ -91,27 +92,74 @@ def series(query: EngagementQuery, view: View) -> Statement:
     parameters: dict[str, Parameter] = {}
     where = "".join(conditions(query, parameters))
     starts = starts_sql(query, parameters, "at")
-    sources = _sources(query, where, parameters)
-    groups = "".join(f", {name}" for name in query.by)
     shown = "".join(f", nullIf({name}, '') AS `{name}`" for name in query.by)
+    columns = ", ".join(
+        f"{metric.sql} AS {metric.name}" if metric.sql != metric.name else metric.name for metric in view.metrics
+    )
+    if _stored_as_asked(query, view):
+        rows = _stored(query, view, where, starts, parameters)
+    else:
+        rows = _summed(query, view, starts, _sources(query, where, parameters))
+    sql = f"""
+SELECT formatDateTime(starts, '%Y-%m-%dT%H:%i:%SZ', 'UTC') AS bucket{shown}, {columns}
+FROM ({rows}) AS summed
+ORDER BY starts{"".join(f", summed.{name}" for name in query.by)}"""
+    return Statement(sql, parameters)
+
+
+def _summed(query: EngagementQuery, view: View, starts: str, sources: str) -> str:
+    """Return the statement that adds up rows of aggregates, whatever the grouping."""
+    groups = "".join(f", {name}" for name in query.by)
     sums = {name: f"sum(source.{name})" for name in COUNTERS} | dict(view.sums)
     names = {metric.name for metric in view.metrics}
     if "people" in names:
         sums["people"] = "uniqExactMerge(source.people_state)"
     if "first_response_seconds_p50" in names:
         sums["first_response"] = "quantilesExactInclusiveMerge(0.5, 0.9)(source.first_response_state)"
-    columns = ", ".join(
-        f"{metric.sql} AS {metric.name}" if metric.sql != metric.name else metric.name for metric in view.metrics
-    )
-    sql = f"""
-SELECT formatDateTime(starts, '%Y-%m-%dT%H:%i:%SZ', 'UTC') AS bucket{shown}, {columns}
-FROM (
-  SELECT {starts} AS starts{groups}, {", ".join(f"{expression} AS {name}" for name, expression in sums.items())}
+    expressions = ", ".join(f"{expression} AS {name}" for name, expression in sums.items())
+    return f"""
+  SELECT {starts} AS starts{groups}, {expressions}
   FROM ({sources}) AS source
-  GROUP BY starts{groups} HAVING {view.shown} > 0
-) AS summed
-ORDER BY starts{"".join(f", summed.{name}" for name in query.by)}"""
-    return Statement(sql, parameters)
+  GROUP BY starts{groups} HAVING {view.shown} > 0"""
+
+
+def _stored_as_asked(query: EngagementQuery, view: View) -> bool:
+    """Tell whether each row of the answer is one row of `cells`: whole hours of a usual grouping, nothing to add up."""
+    pinned = all(name in query.by or len(set(values)) == 1 for name, values in query.filters.items())
+    return (
+        query.bucket is Bucket.HOUR
+        and not query.whole
+        and pinned
+        and not view.sums
+        and is_usual(_grouping(query))
+        and _on_whole_hours(query)
+    )
+
+
+def _grouping(query: EngagementQuery) -> set[str]:
+    """Return the dimensions that a question tells apart; who may not see internal posts tells surfaces apart."""
+    return {*query.by, *query.filters, *(() if query.internal else ("surface",))}
+
+
+def _stored(query: EngagementQuery, view: View, where: str, starts: str, parameters: dict[str, Parameter]) -> str:
+    """Return the rows as they stand in `cells`; those of a part of an hour at the edges are added up from minutes."""
+    start, end = query.span()
+    first, last = ceil_to(start, HOUR), floor_to(end, HOUR)
+    names = {metric.name for metric in view.metrics}
+    kept = [*query.by, *COUNTERS, *(["people"] if "people" in names else [])]
+    kept += ["first_response"] if "first_response_seconds_p50" in names else []
+    columns = ", ".join(kept)
+    found = []
+    if first < last:
+        parameters["grouping"] = grouping_number(_grouping(query))
+        span = _span("start", (first, last), parameters)
+        found.append(f"""
+  SELECT start AS starts, {columns} FROM cells FINAL
+  WHERE grain = 'hour' AND grouping = {{grouping:UInt16}} AND {span}{where} AND {view.shown} > 0""")
+    if edges := _edges(query, where, parameters):
+        summed = _summed(query, view, starts, " UNION ALL ".join(edges))
+        found.append(f"SELECT starts, {columns} FROM ({summed})")
+    return " UNION ALL ".join(found)
 
 
 def starts_sql(query: EngagementQuery, parameters: dict[str, Parameter], at: str) -> str:
@@ -139,15 +187,20 @@ def _sources(query: EngagementQuery, where: str, parameters: dict[str, Parameter
     if query.bucket is Bucket.MINUTE or not _on_whole_hours(query):
         return _slice("minutes", "minute", (start, end), where, parameters)
     first, last = ceil_to(start, HOUR), floor_to(end, HOUR)
-    if first >= last:
-        return _slice("minutes", "minute", (start, end), where, parameters, at="toStartOfHour(minute)")
-    slices = [_slice("hours", "hour", (first, last), where, parameters)]
-    slices += [
-        _slice("minutes", "minute", edge, where, parameters, at="toStartOfHour(minute)")
-        for edge in ((start, first), (last, end))
-        if edge[0] < edge[1]
+    slices = [_slice("hours", "hour", (first, last), where, parameters)] if first < last else []
+    return " UNION ALL ".join([*slices, *_edges(query, where, parameters)])
+
+
+def _edges(query: EngagementQuery, where: str, parameters: dict[str, Parameter]) -> list[str]:
+    """Return the rows of the minutes that no whole hour of the range holds."""
+    start, end = query.span()
+    first, last = ceil_to(start, HOUR), floor_to(end, HOUR)
+    spans = ((start, first), (last, end)) if first < last else ((start, end),)
+    return [
+        _slice("minutes", "minute", span, where, parameters, at="toStartOfHour(minute)")
+        for span in spans
+        if span[0] < span[1]
     ]
-    return " UNION ALL ".join(slices)
 
 
 def _on_whole_hours(query: EngagementQuery) -> bool:
@@ -164,11 +217,14 @@ def _slice(
     *,
     at: str = "",
 ) -> str:
-    low, high = (f"edge_{len(parameters) + offset}" for offset in (0, 1))
-    parameters[low], parameters[high] = (int(each.timestamp()) for each in span)
     states = "people_state, first_response_state"
     return (
         f"SELECT {at or column} AS at, {', '.join((*DIMENSIONS, *COUNTERS))}, {states} FROM {table} FINAL"
-        f" WHERE {column} >= toDateTime({{{low}:UInt32}}, 'UTC')"
-        f" AND {column} < toDateTime({{{high}:UInt32}}, 'UTC'){where}"
+        f" WHERE {_span(column, span, parameters)}{where}"
     )
+
+
+def _span(column: str, span: tuple[datetime, datetime], parameters: dict[str, Parameter]) -> str:
+    low, high = (f"edge_{len(parameters) + offset}" for offset in (0, 1))
+    parameters[low], parameters[high] = (int(each.timestamp()) for each in span)
+    return f"{column} >= toDateTime({{{low}:UInt32}}, 'UTC') AND {column} < toDateTime({{{high}:UInt32}}, 'UTC')"

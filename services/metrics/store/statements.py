@@ -8,6 +8,7 @@ A sink's scratch table holds (part, value): what the batch touches. `{scratch}` 
 from typing import Final
 
 from services.metrics.core.definitions import COUNTERS, DIMENSIONS
+from services.metrics.core.groupings import GROUPINGS
 from services.metrics.core.kinds import INBOUND_POSTS, Kind
 
 SELF, PARENTS, CHILDREN, MINUTES, SEVERAL = range(5)
@@ -19,6 +20,13 @@ STAMP: Final = "SELECT generateSnowflakeID()"
 
 CREATE_SCRATCH: Final = "CREATE TABLE IF NOT EXISTS {scratch} (part UInt8, value UInt64) ENGINE = Memory"
 EMPTY_SCRATCH: Final = "TRUNCATE TABLE {scratch}"
+KEEP_SCRATCH: Final = "ALTER TABLE {scratch} MODIFY COMMENT 'in use'"
+"""Makes the table's metadata new, which tells other processes that its sink is alive."""
+FIND_SCRATCH: Final = """
+SELECT name FROM system.tables
+WHERE database = currentDatabase() AND name LIKE 'scratch\\_%' AND engine = 'Memory'
+  AND metadata_modification_time <= now() - toIntervalSecond({seconds:UInt32})"""
+"""What sinks that were killed left behind; a living one keeps its own new."""
 
 _DIMENSIONS: Final = ", ".join(DIMENSIONS)
 _POSTS: Final = ", ".join(f"'{each}'" for each in INBOUND_POSTS)
@@ -117,13 +125,13 @@ INSERT INTO versions
 SELECT * REPLACE ('' AS text, '' AS url, '' AS actor_handle, '' AS actor_name, [] AS mentions,
   {{{{stamp:UInt64}}}} AS heard)
 FROM versions AS source
-WHERE id_hash IN {_part(SELF)}
+WHERE id_hash IN {_part(SEVERAL)}
   AND (source.text != '' OR source.url != '' OR source.actor_handle != '' OR source.actor_name != '')
   AND (id_hash, id) IN (
-    SELECT id_hash, id FROM versions WHERE id_hash IN {_part(SELF)}
+    SELECT id_hash, id FROM versions WHERE id_hash IN {_part(SEVERAL)}
     GROUP BY id_hash, id HAVING argMax(removal, (version_order, heard)) = 1
   )"""
-"""Blank what a deleted or undone activity said; merges then drop the old rows from disk."""
+"""Blank what a deleted or undone activity said; merges then drop the old rows from disk. Takes several versions."""
 
 _COUNTS: Final = ", ".join(f"countIf(alive AND ({condition})) AS {name}" for name, condition in COUNTERS.items())
 _SUMS: Final = ", ".join(f"sum(source.{name}) AS {name}" for name in COUNTERS)
@@ -148,3 +156,13 @@ SELECT toStartOfHour(minute) AS hour, {_DIMENSIONS}, {{{{stamp:UInt64}}}}, {_SUM
 FROM minutes AS source FINAL
 WHERE toStartOfHour(minute) IN {_HOURS}
 GROUP BY hour, {_DIMENSIONS}"""
+
+_SETS: Final = ", ".join(f"({', '.join(('hour', *names))})" for names in GROUPINGS)
+
+RECOMPUTE_CELLS: Final = f"""
+INSERT INTO cells (grain, grouping, start, {_DIMENSIONS}, computed, {_COUNTERS}, people, first_response)
+SELECT 'hour', toUInt16(grouping({_DIMENSIONS})), hour, {_DIMENSIONS}, {{{{stamp:UInt64}}}}, {_SUMS},
+  uniqExactMerge(source.people_state), quantilesExactInclusiveMerge(0.5, 0.9)(source.first_response_state)
+FROM hours AS source FINAL
+WHERE hour IN {_HOURS}
+GROUP BY GROUPING SETS ({_SETS})"""

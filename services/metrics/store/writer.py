@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from services.metrics.core.rows import REJECTION_COLUMNS, VERSION_COLUMNS, Row, VersionBatch
 from services.metrics.store import statements
 from services.metrics.store.clickhouse import WRITE_SETTINGS, ClickHouseAddress, open_client, translated
+
+UNUSED_SECONDS: Final = 86_400
+"""A scratch table at a server that nobody touched for so long belongs to nobody."""
 
 
 @dataclass
@@ -38,6 +42,7 @@ class ClickHouseFacts:
             ("blank deleted texts", statements.SCRUB),
             ("recompute minutes", statements.RECOMPUTE_MINUTES),
             ("recompute hours", statements.RECOMPUTE_HOURS),
+            ("recompute cells", statements.RECOMPUTE_CELLS),
         ):
             with translated(doing):
                 self._run(client, text, self._stamp(client))
@@ -57,6 +62,8 @@ class ClickHouseFacts:
             stamp = self._stamp(client)
             self._run(client, statements.CREATE_SCRATCH)
             self._run(client, statements.EMPTY_SCRATCH)
+            if not self.address.embedded:
+                self._run(client, statements.KEEP_SCRATCH)
             part = [statements.SELF] * len(touched)
             client.insert(self._scratch, [part, touched], column_names=["part", "value"], column_oriented=True)
             for text in (statements.WIDEN, statements.SURROUND, statements.FIND_SEVERAL):
@@ -77,6 +84,25 @@ class ClickHouseFacts:
                 self._client.command(f"DROP TABLE IF EXISTS {self._scratch}")
             self._client.close()
             self._client = None
+
+
+def drop_left_scratch(address: ClickHouseAddress) -> list[str]:
+    """Drop the scratch tables of sinks that were killed; returns their names. Raises as Facts.apply.
+
+    An embedded database has one owner, who calls this before its sinks start; at a server others may be at work, but
+    none goes a day without making its table's metadata new.
+    """
+    client = open_client(address, dict(WRITE_SETTINGS), database=address.database)
+    seconds = 0 if address.embedded else UNUSED_SECONDS
+    try:
+        with translated("drop scratch tables left behind"):
+            rows = client.query(statements.FIND_SCRATCH, parameters={"seconds": seconds}).result_rows
+            names = [str(name) for (name,) in rows]
+            for name in names:
+                client.command(f"DROP TABLE IF EXISTS {name}")
+    finally:
+        client.close()
+    return names
 
 
 @dataclass

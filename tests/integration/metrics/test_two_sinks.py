@@ -20,7 +20,7 @@ from tests.integration.metrics.test_store_against_fold import assert_same
 STEPS = {
     name: getattr(statements, name)
     for name in ("CREATE_SCRATCH", "WIDEN", "SURROUND", "FIND_SEVERAL", "RESOLVE", "SCRUB", "RECOMPUTE_MINUTES",
-                 "RECOMPUTE_HOURS")
+                 "RECOMPUTE_HOURS", "RECOMPUTE_CELLS")
 }  # fmt: skip
 
 

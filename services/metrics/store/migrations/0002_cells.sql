@@ -1,0 +1,91 @@
+-- One row per hour, usual grouping and group, numbers only: what the usual question reads (docs/adr/0015). `grouping` has a
+-- bit for each dimension left out, department the highest, sentiment the lowest; a column left out is ''.
+CREATE TABLE IF NOT EXISTS cells (
+  grain LowCardinality(String),
+  grouping UInt16,
+  start DateTime('UTC'),
+  department LowCardinality(String),
+  owner_department LowCardinality(String),
+  channel LowCardinality(String),
+  channel_class LowCardinality(String),
+  surface LowCardinality(String),
+  account LowCardinality(String),
+  intent LowCardinality(String),
+  sentiment LowCardinality(String),
+  computed UInt64,
+  push UInt64,
+  responses UInt64,
+  own_replies UInt64,
+  replies UInt64,
+  mentions UInt64,
+  quotes UInt64,
+  announces UInt64,
+  likes UInt64,
+  follows UInt64,
+  inbound_posts UInt64,
+  answered UInt64,
+  negative UInt64,
+  neutral UInt64,
+  positive UInt64,
+  misrouted UInt64,
+  ambient_posts UInt64,
+  outbound_reactions UInt64,
+  people UInt64,
+  first_response Array(Float64)
+) ENGINE = ReplacingMergeTree(computed)
+PRIMARY KEY (grain, grouping, start)
+ORDER BY (grain, grouping, start, department, owner_department, channel, channel_class, surface, account, intent, sentiment);
+
+-- What earlier versions stored has cells as well. The work spills to disk where it does not fit.
+INSERT INTO cells (grain, grouping, start, department, owner_department, channel, channel_class, surface, account, intent, sentiment, computed,
+  push, responses, own_replies, replies, mentions, quotes, announces, likes, follows, inbound_posts, answered, negative, neutral, positive, misrouted, ambient_posts, outbound_reactions, people, first_response)
+SELECT 'hour', toUInt16(grouping(department, owner_department, channel, channel_class, surface, account, intent, sentiment)),
+  hour, department, owner_department, channel, channel_class, surface, account, intent, sentiment,
+  (SELECT generateSnowflakeID()),
+  sum(source.push) AS push,
+  sum(source.responses) AS responses,
+  sum(source.own_replies) AS own_replies,
+  sum(source.replies) AS replies,
+  sum(source.mentions) AS mentions,
+  sum(source.quotes) AS quotes,
+  sum(source.announces) AS announces,
+  sum(source.likes) AS likes,
+  sum(source.follows) AS follows,
+  sum(source.inbound_posts) AS inbound_posts,
+  sum(source.answered) AS answered,
+  sum(source.negative) AS negative,
+  sum(source.neutral) AS neutral,
+  sum(source.positive) AS positive,
+  sum(source.misrouted) AS misrouted,
+  sum(source.ambient_posts) AS ambient_posts,
+  sum(source.outbound_reactions) AS outbound_reactions,
+  uniqExactMerge(source.people_state), quantilesExactInclusiveMerge(0.5, 0.9)(source.first_response_state)
+FROM hours AS source FINAL
+GROUP BY GROUPING SETS (
+  (hour),
+  (hour, surface),
+  (hour, department),
+  (hour, department, surface),
+  (hour, owner_department),
+  (hour, owner_department, surface),
+  (hour, channel),
+  (hour, channel, surface),
+  (hour, channel_class),
+  (hour, channel_class, surface),
+  (hour, account),
+  (hour, surface, account),
+  (hour, intent),
+  (hour, surface, intent),
+  (hour, sentiment),
+  (hour, surface, sentiment),
+  (hour, department, channel),
+  (hour, department, channel, surface),
+  (hour, department, channel_class),
+  (hour, department, channel_class, surface),
+  (hour, department, intent),
+  (hour, department, surface, intent),
+  (hour, department, sentiment),
+  (hour, department, surface, sentiment)
+)
+SETTINGS max_bytes_before_external_group_by = 300000000, max_bytes_ratio_before_external_group_by = 0;
+
