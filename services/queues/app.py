@@ -25,6 +25,7 @@ from services.queues.presence import Presence
 from services.queues.settings import QueuesSettings
 from services.queues.store.dialect import open_engines
 from services.queues.store.outbox import SqlOutbox
+from services.queues.store.presence import SqlPresence
 from services.queues.store.reader import SqlReader
 from services.queues.store.setup import prepare
 from services.queues.store.writer import SqlWriter
@@ -116,7 +117,7 @@ def build(settings: Settings, configuration: Configuration, broker: Broker, cloc
         watcher=LoopWatch(telemetry, LOOP),
     )
     thread = LoopThread(LOOP, loop, time.monotonic)
-    presence = Presence(hub.announce)
+    presence = Presence(SqlPresence(engines.writer, engines.reader), hub.announce)
     corrections = Corrections(SqlOutbox(engines.writer), broker.publisher)
 
     def commanded() -> None:
@@ -168,13 +169,13 @@ def _secret(settings: Settings) -> str | None:
 async def _keep_up(
     writer: SqlWriter, clock: Clock, queues: QueuesSettings, changed: Callable[[], None], presence: Presence
 ) -> None:
-    """End run-out leases every second, drop old events every minute; a database that is away is met again later."""
+    """See who looks and end leases every second, drop old events every minute; an absent database is met again."""
     forgotten = time.monotonic()
     while True:
         await asyncio.sleep(LAPSE_SECONDS)
         now_us = microseconds(clock())
-        presence.sweep(now_us)
         try:
+            await asyncio.to_thread(presence.refresh, now_us)
             if await asyncio.to_thread(writer.lapse, now_us):
                 changed()
             if time.monotonic() - forgotten >= FORGET_SECONDS:

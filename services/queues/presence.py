@@ -1,16 +1,15 @@
-"""Presence: who is looking at which item right now; in the memory of this process, so a restart forgets it."""
+"""Presence: who is looking at which item right now, as the database knows it, told as it changes."""
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.queues.core.ports import Lookers, PresenceStore
 from services.queues.core.post import Facets
 
 LASTS_US: Final = 90_000_000
-MOST_AGENTS: Final = 20
-MOST_ITEMS: Final = 5_000
 KEPT: Final = 1_000
 
 
@@ -25,40 +24,36 @@ class Looking:
 
 
 class Presence:
-    """Thread-safe. `announce` is called when who looks at an item has changed."""
+    """Thread-safe. `announce` is called when who looks at an item has changed; replicas learn of each other by look."""
 
-    def __init__(self, announce: Callable[[], None]) -> None:
+    def __init__(self, store: PresenceStore, announce: Callable[[], None]) -> None:
         self.number = 0
+        self._store = store
         self._announce = announce
-        self._until: dict[str, dict[str, int]] = {}
         self._now: dict[str, Looking] = {}
         self._told: deque[Looking] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
+        # Held while the database is asked: of two answers the later one must be taken last.
+        self._asking = threading.Lock()
 
-    def look(self, item: str, facets: Facets, agent: str, now_us: int) -> Sequence[str]:
-        """Note that an agent looks at an item, for 90 seconds unless repeated; return all who do."""
-        with self._lock:
-            agents = self._until.get(item, {})
-            has_room = len(agents) < MOST_AGENTS if agents else len(self._until) < MOST_ITEMS
-            if agent in agents or has_room:
-                agents[agent] = now_us + LASTS_US
-                self._until[item] = agents
-            changed = self._tell(item, facets, agents)
-        if changed:
-            self._announce()
-        return sorted(agents)
+    def look(self, item: str, agent: str, now_us: int) -> Sequence[str]:
+        """Note that an agent looks at an item, for 90 seconds unless repeated; return all who do.
 
-    def sweep(self, now_us: int) -> None:
-        """Forget who has not been seen for 90 seconds."""
+        Raises:
+            TransientError: The database is away.
+        """
+        self._store.look(item, agent, until_us=now_us + LASTS_US, now_us=now_us)
+        self.refresh(now_us)
         with self._lock:
-            changed = False
-            for item, agents in list(self._until.items()):
-                left = {agent: until_us for agent, until_us in agents.items() if until_us > now_us}
-                if len(left) < len(agents):
-                    self._until[item] = left
-                    changed |= self._tell(item, self._now[item].facets, left)
-                if not left:
-                    del self._until[item], self._now[item]
+            known = self._now.get(item)
+        return [] if known is None else known.agents
+
+    def refresh(self, now_us: int) -> None:
+        """Take in who looks now, on any replica. Raises TransientError."""
+        with self._asking:
+            found = {each.item: each for each in self._store.lookers(now_us)}
+            with self._lock:
+                changed = self._take(found)
         if changed:
             self._announce()
 
@@ -71,12 +66,20 @@ class Presence:
                 return list(self._now.values())
             return [each for each in self._told if each.number > number]
 
-    def _tell(self, item: str, facets: Facets, agents: Mapping[str, int]) -> bool:
-        names = sorted(agents)
-        known = self._now.get(item)
-        if known is not None and known.agents == names and known.facets.surface == facets.surface:
-            return False
+    def _take(self, found: dict[str, Lookers]) -> bool:
+        before = self.number
+        for item, known in list(self._now.items()):
+            if item not in found:
+                self._tell(item, known.facets, [])
+                del self._now[item]
+        for item, lookers in found.items():
+            seen = self._now.get(item)
+            if seen is None or (seen.agents, seen.facets) != (lookers.agents, lookers.facets):
+                self._now[item] = self._tell(item, lookers.facets, lookers.agents)
+        return self.number > before
+
+    def _tell(self, item: str, facets: Facets, agents: Sequence[str]) -> Looking:
         self.number += 1
-        self._now[item] = Looking(self.number, item, facets, names)
-        self._told.append(self._now[item])
-        return True
+        told = Looking(self.number, item, facets, agents)
+        self._told.append(told)
+        return told

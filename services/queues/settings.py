@@ -11,7 +11,8 @@ class QueuesSettings(BaseSettings):
 
     database_url: SecretStr | None = Field(
         default=None,
-        description="SQLAlchemy URL of SQLite or PostgreSQL; unset means the file queues/queues.db in EARSHOT_HOME.",
+        description="Where items are kept: postgresql://user:password@host/name (several replicas may share it) or "
+        "sqlite:///path; unset means the file queues/queues.db in EARSHOT_HOME.",
     )
     at_risk_seconds: int = Field(
         default=3_600,
@@ -31,7 +32,7 @@ class QueuesSettings(BaseSettings):
         default=10_000, ge=100, le=1_000_000, description="Changes held in memory for live streams."
     )
     stream_poll_seconds: float = Field(
-        default=0.5, gt=0, le=10, description="How often changes by other replicas are looked for, in seconds."
+        default=0.25, gt=0, le=10, description="How often changes by other replicas are looked for, in seconds."
     )
     stream_pace_seconds: float = Field(
         default=0.1, gt=0, le=2, description="Shortest time between two writes to one stream, in seconds."

@@ -20,10 +20,8 @@ def presence_router(reader: ItemReader, presence: Presence, clock: Clock) -> API
     def look(item: ItemName, body: Body, principal: Writer, response: Response) -> PresenceBody:
         """Tell colleagues for 90 seconds that one looks at the item; repeat it to stay. Streams get `presence`."""
         response.headers["Cache-Control"] = "no-store"
-        post = reader.find(item, internal=may_see_internal(principal))
-        facets = None if post is None else post.facets()
-        if facets is None:
+        if reader.find(item, internal=may_see_internal(principal)) is None:
             raise no_such_item(item)
-        return PresenceBody(item=item, agents=list(presence.look(item, facets, body.agent, microseconds(clock()))))
+        return PresenceBody(item=item, agents=list(presence.look(item, body.agent, microseconds(clock()))))
 
     return router

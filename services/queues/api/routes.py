@@ -1,8 +1,9 @@
 """Read routes: queues, items and one item."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as PathParameter
 
 from services.queues.api.filters import Reader, Wanted, may_see_internal
@@ -21,7 +22,7 @@ from services.queues.core.priority import Ranking
 from shared.clock import Clock
 from shared.service.problems import FieldError, HttpProblem
 
-ItemName = Annotated[str, PathParameter(max_length=64)]
+ITEM: Final = re.compile(r"[a-z2-7]{1,64}")
 
 
 def etag(version: int) -> str:
@@ -32,6 +33,16 @@ def etag(version: int) -> str:
 def no_such_item(item: str) -> HttpProblem:
     """Return the answer for an item that does not exist, or that this key may not know of."""
     return HttpProblem(404, f"There is no item {item!r} in the queues; its post may have been deleted.")
+
+
+def the_item(item: Annotated[str, PathParameter(description="Opaque name of an item.")]) -> str:
+    """Return the item's name. Raises HttpProblem 404 for what cannot be one; no database has to be asked."""
+    if ITEM.fullmatch(item) is None:
+        raise no_such_item(item[:64])
+    return item
+
+
+ItemName = Annotated[str, Depends(the_item)]
 
 
 def items_router(reader: ItemReader, clock: Clock, ranking: Ranking) -> APIRouter:

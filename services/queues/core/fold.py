@@ -17,6 +17,8 @@ from shared.contracts.activity import (
 )
 
 MAX_ORDER: Final = 2**63 - 1
+MOST_NAME_BYTES: Final = 1_280
+"""An index of PostgreSQL holds 2,704 bytes an entry, and one of ours holds two names."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,29 @@ def complaint(activity: ClassifiedActivity) -> tuple[str, str] | None:
     wants_labels = activity.verb is not Verb.DELETE and activity.direction is not Direction.OUTBOUND
     if wants_labels and activity.classification is None:
         return "classification", f"expected labels on an {activity.direction} {activity.verb}, found null"
+    return _unstorable(activity)
+
+
+def _unstorable(activity: ClassifiedActivity) -> tuple[str, str] | None:
+    """Return (field, detail) of a name that no index or no database can hold, or None."""
+    names = {
+        "id": activity.id,
+        "conversation_id": activity.conversation_id,
+        "in_reply_to": activity.in_reply_to,
+        "actor.id": activity.actor.id.replace("\x00", "\ufffd"),
+        "channel": activity.channel,
+        "account": activity.account,
+        "department": activity.department,
+        "language": activity.language,
+        "url": activity.url,
+    }
+    for field, name in names.items():
+        if name is None:
+            continue
+        if "\x00" in name:
+            return field, "expected no NUL character"
+        if field != "url" and len(name.encode()) > MOST_NAME_BYTES:
+            return field, f"expected at most {MOST_NAME_BYTES} bytes of UTF-8, found {len(name.encode())}"
     return None
 
 

@@ -1,6 +1,7 @@
 """What the feed, the hub and the routes need of a store; implemented by services.queues.store."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from services.queues.core.event import Event
 from services.queues.core.filters import Filter
 from services.queues.core.fold import Entry
 from services.queues.core.positions import Cursor, Ordering, Position
-from services.queues.core.post import Item, Post
+from services.queues.core.post import Facets, Item, Post
 from shared.contracts.activity import ClassifiedActivity
 from shared.contracts.correction import Correction
 
@@ -115,8 +116,30 @@ class CommandWriter(Protocol):
         """Claim the new item of the highest priority; None when there is none."""
 
 
+@dataclass(frozen=True)
+class Lookers:
+    """Everybody who looks at one item, by name, and what decides who may be told."""
+
+    item: str
+    facets: Facets
+    agents: Sequence[str]
+
+
+class PresenceStore(Protocol):
+    """Who looks at what, as all replicas know it. Every method blocks and may raise TransientError."""
+
+    def look(self, item: str, agent: str, *, until_us: int, now_us: int) -> None:
+        """Note that an agent looks at an item until an instant; a full house notes nobody more."""
+
+    def lookers(self, now_us: int) -> Sequence[Lookers]:
+        """Return every item that is looked at now and still stands in a queue."""
+
+
 class Outbox(Protocol):
     """Corrections that are not on their topic yet. Every method blocks and may raise TransientError."""
+
+    def turn(self) -> AbstractContextManager[bool]:
+        """Give True to one replica at a time: that one tells, so that corrections stay in order."""
 
     def waiting(self, limit: int) -> Sequence[tuple[int, Correction]]:
         """Return the oldest ones, in order, each with its number."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, and_, case, func, literal, or_
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, literal, or_
 
 from services.queues.core.positions import MAX_NUMBER, Cursor, Ordering
 from services.queues.core.post import OPEN_STATES
@@ -45,11 +45,12 @@ class Sorted:
         """What comes before the time of the post, smallest first."""
         match self.ordering:
             case Ordering.PRIORITY:
-                return -priority(self.ranking, self.now_us)
+                # Cast, so that a cursor's rank may be any 64-bit number.
+                return cast(-priority(self.ranking, self.now_us), BigInteger)
             case Ordering.AT_RISK:
                 return case((IS_OPEN, func.coalesce(posts.c.risk_us, MAX_NUMBER)), else_=MAX_NUMBER)
             case _:
-                return literal(0, Integer)
+                return literal(0, BigInteger)
 
     def columns(self) -> list[Number]:
         """Return what ORDER BY names."""

@@ -1,10 +1,12 @@
 """SqlOutbox: label corrections, kept in the database from the change itself until the topic holds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
+from services.queues.store.dialect import turn_to_tell
 from services.queues.store.errors import translated
 from services.queues.store.schema import outbox
 from shared.contracts.correction import Correction
@@ -17,9 +19,15 @@ def write_correction(connection: Connection, correction: Correction) -> None:
 
 @dataclass(frozen=True)
 class SqlOutbox:
-    """Implements Outbox. Replicas may tell the same twice; its event id is the same."""
+    """Implements Outbox. A replica that loses the database in its turn is told again by the next, with the same ids."""
 
     engine: Engine
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """See Outbox.turn."""
+        with translated("take a turn at the outbox"), turn_to_tell(self.engine) as ours:
+            yield ours
 
     def waiting(self, limit: int) -> Sequence[tuple[int, Correction]]:
         """See Outbox.waiting."""

@@ -2,15 +2,18 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table
+from sqlalchemy import Text as AnyText
 
-SCHEMA_VERSION: Final = "2"
+SCHEMA_VERSION: Final = "3"
 BOARD: Final = (
     *("state", "department", "intent", "sentiment", "surface", "occurred_at_us", "item"),
     *("waiting_us", "urgency", "risk_us", "due_us", "lease_until_us"),
 )
 metadata = MetaData()
 
+# Sorted and compared by code point, as SQLite does, whatever language a PostgreSQL server speaks.
+Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
 # SQLite numbers rows by INTEGER PRIMARY KEY only; elsewhere the feed outgrows 32 bits.
 Sequence = BigInteger().with_variant(Integer, "sqlite")
 
@@ -109,6 +112,15 @@ outbox = Table(
     metadata,
     Column("sequence", Sequence, primary_key=True, autoincrement=True),
     Column("correction", Text, nullable=False),
+)
+
+# Who looks at what, shared by all replicas; rows that have run out are nobody.
+looking = Table(
+    "looking",
+    metadata,
+    Column("item", Text, primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("until_us", BigInteger, nullable=False),
 )
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))

@@ -16,6 +16,8 @@ from services.queues.store.schema import SCHEMA_VERSION, answers, meta, metadata
 from shared.errors import ContractError
 
 ROWS_AT_ONCE: Final = 1_000
+PATIENCE_SECONDS: Final = 60
+"""How long a replica waits for another one that prepares the same database."""
 ADDED_IN_2: Final = ("actor_id", "waiting_us", "urgency", "due_us", "risk_us")
 REPLACED_IN_2: Final = ("posts_facets", "posts_conversation")
 
@@ -28,7 +30,7 @@ def prepare(engine: Engine, new_epoch: Callable[[], str], ranking: Ranking) -> s
         TransientError: The database is away.
     """
     with translated("prepare the database"), engine.begin() as connection:
-        serialise_writers(connection)
+        serialise_writers(connection, wait_seconds=PATIENCE_SECONDS)
         if inspect(connection).has_table(meta.name):
             _bring_up(connection, _held(connection).get("schema"))
         metadata.create_all(connection)
@@ -55,7 +57,7 @@ def _remember(connection: Connection, name: str, value: str) -> None:
 def _bring_up(connection: Connection, version: str | None) -> None:
     if version == "1":
         _to_version_2(connection)
-    elif version not in {None, SCHEMA_VERSION}:
+    elif version not in {None, "2", SCHEMA_VERSION}:  # what 3 adds is a table of its own
         raise ContractError(
             f"the queues database has schema {version}, this version needs {SCHEMA_VERSION}: start the version "
             "that wrote it, or set QUEUES_DATABASE_URL to a fresh database and let the topic fill it."

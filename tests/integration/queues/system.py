@@ -118,7 +118,7 @@ def configuration() -> Configuration:
     )
 
 
-def build_service(folder: Path, log: FakeLog, clock: Clock = utc_now, **queues: float) -> Service:
+def build_service(folder: Path, log: FakeLog, clock: Clock = utc_now, **queues: float | str) -> Service:
     settings = Settings(
         earshot=EarshotSettings.model_validate({"home": folder, "api_key": ALL}),
         queues=QueuesSettings.model_validate({"stream_pace_seconds": 0.02, "stream_poll_seconds": 0.1} | queues),
@@ -128,9 +128,11 @@ def build_service(folder: Path, log: FakeLog, clock: Clock = utc_now, **queues: 
 
 
 @contextmanager
-def running(folder: Path, clock: Clock = utc_now, **queues: float) -> Iterator[System]:
+def running(
+    folder: Path, clock: Clock = utc_now, log: FakeLog | None = None, **queues: float | str
+) -> Iterator[System]:
     """Run the service in a thread until the block ends."""
-    log, port = FakeLog(), free_port()
+    log, port = log or FakeLog(), free_port()
     service = build_service(folder, log, clock, **queues)
     server = uvicorn.Server(
         uvicorn.Config(service.app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)

@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,7 +19,8 @@ from shared.contracts.topics import TOPICS
 from shared.stream.kafka import KafkaAddress, KafkaAdmin, KafkaPublisher
 from tests.builders import NOON, an_activity, classified
 from tests.conftest import ROOT, free_port
-from tests.integration.queues.system import ALL, bearer
+from tests.integration.queues.postgresql import PostgreSql
+from tests.integration.queues.system import ALL, bearer, told
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.broker
@@ -26,7 +28,7 @@ POSTS = 3_000
 
 
 @contextmanager
-def started(home: Path, broker: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def started(home: Path, broker: str, port: int, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = os.environ | {
         "EARSHOT_HOME": str(home),
         "EARSHOT_API_KEY": ALL,
@@ -35,6 +37,7 @@ def started(home: Path, broker: str, port: int) -> Iterator[subprocess.Popen[byt
         "KAFKA_BOOTSTRAP_SERVERS": broker,
         "KAFKA_ALONE": "true",
         "QUEUES_BATCH_RECORDS": "100",
+        **more,
     }
     process = subprocess.Popen([sys.executable, "-m", "services.queues"], env=environment, cwd=ROOT)
     try:
@@ -74,6 +77,44 @@ def test_a_killed_process_goes_on_where_it_was_and_counts_nothing_twice(tmp_path
         assert page.headers["location"] == "/queues/signin?next=/queues/%3Fitem%3Da"
     publisher.close()
     admin.close()
+
+
+def test_two_processes_share_partitions_and_a_database_and_one_may_be_killed(
+    tmp_path: Path, own_broker: str, postgresql: PostgreSql
+) -> None:
+    address, ports = KafkaAddress(own_broker, "test"), (free_port(), free_port())
+    admin, publisher = KafkaAdmin(address), KafkaPublisher(address)
+    records = [encode_classified(each, key=each.id.encode()) for each in posts("billing")]
+    settings = {"KAFKA_ALONE": "false", "QUEUES_DATABASE_URL": postgresql.fresh()}
+    with ExitStack() as stack:
+        one, _ = (stack.enter_context(started(tmp_path, own_broker, port, **settings)) for port in ports)
+        for port in ports:
+            eventually(partial(is_ready, port), within_seconds=40)
+        url = f"http://127.0.0.1:{ports[1]}/v1"
+        start = httpx2.get(f"{url}/items", headers=bearer(ALL)).json()["position"]
+        publisher.publish(records[: POSTS // 2])
+        eventually(lambda: held(ports[1], "billing") > POSTS // 4, within_seconds=40, every_seconds=0.02)
+        one.kill()
+        publisher.publish(records[POSTS // 4 :])
+        eventually(lambda: held(ports[1], "billing") == POSTS, within_seconds=60)
+        heard: list[str] = []
+        headers = bearer(ALL) | {"Last-Event-ID": start}
+        with httpx2.stream("GET", f"{url}/stream", headers=headers, timeout=10) as answer:
+            for each in told(answer.iter_lines()):
+                heard += [each.data["id"]] if each.event == "item" else []
+                if len(heard) == POSTS:
+                    break
+        # Whichever process stored a post, the stream of the one that lives shows it, once.
+        assert len(set(heard)) == POSTS
+    publisher.close()
+    admin.close()
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+    except httpx2.TransportError:
+        return False
 
 
 def posts(department: str) -> Iterator[ClassifiedActivity]:

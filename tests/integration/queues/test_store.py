@@ -1,4 +1,4 @@
-"""The SQL store: what it holds after any history, cut into any batches, and after deletes, retries and old schemas."""
+"""The SQL store on SQLite and PostgreSQL: any history in any batches, deletes, retries and old schemas."""
 
 import json
 import sqlite3
@@ -17,9 +17,9 @@ from sqlalchemy.schema import CreateTable
 
 from services.queues.core.commands import Claim, Order
 from services.queues.core.filters import Filter
-from services.queues.core.fold import Fold
+from services.queues.core.fold import Fold, complaint
 from services.queues.core.ports import Retry
-from services.queues.core.positions import Ordering
+from services.queues.core.positions import MAX_NUMBER, Cursor, Ordering
 from services.queues.core.post import OPEN_STATES, Item, microseconds
 from services.queues.core.priority import Ranking
 from services.queues.store.dialect import open_engines
@@ -33,17 +33,20 @@ from shared.contracts.activity import Actor, Direction, Verb
 from shared.contracts.configuration import Queues, ServiceLevel
 from shared.errors import ConfigurationError, ContractError, EarshotError, PermanentError, TransientError
 from tests.builders import NOON, a_classification, an_activity, classified
+from tests.integration.queues.conftest import Place
 from tests.unit.queues.histories import HISTORIES, Expected, Step, activity_of, naive
 
 EVERYTHING = Filter(internal=True)
 
 
 @contextmanager
-def a_store(folder: Path, ranking: Ranking = Ranking()) -> Iterator[tuple[SqlWriter, SqlReader]]:  # noqa: B008  # frozen
-    engines = open_engines(f"sqlite:///{folder}/queues.db")
-    epoch = prepare(engines.writer, lambda: "0a1b2c3d", ranking)
-    yield SqlWriter(engines.writer, ranking), SqlReader(engines.reader, epoch, ranking)
-    engines.close()
+def a_store(place: str, ranking: Ranking = Ranking()) -> Iterator[tuple[SqlWriter, SqlReader]]:  # noqa: B008  # frozen
+    engines = open_engines(place)
+    try:
+        epoch = prepare(engines.writer, lambda: "0a1b2c3d", ranking)
+        yield SqlWriter(engines.writer, ranking), SqlReader(engines.reader, epoch, ranking)
+    finally:
+        engines.close()
 
 
 def held(reader: SqlReader) -> dict[str, Expected]:
@@ -65,8 +68,10 @@ def followed(reader: SqlReader) -> dict[str, tuple[int, str]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=HISTORIES, data=st.data())
-def test_any_history_in_any_batches_leaves_what_a_naive_fold_says(steps: list[Step], data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as folder, a_store(Path(folder)) as (writer, reader):
+def test_any_history_in_any_batches_leaves_what_a_naive_fold_says(
+    new_place: Place, steps: list[Step], data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, a_store(new_place(Path(folder))) as (writer, reader):
         left = list(steps)
         while left:
             cut = data.draw(st.integers(1, len(left)))
@@ -82,20 +87,21 @@ def test_any_history_in_any_batches_leaves_what_a_naive_fold_says(steps: list[St
         assert reader.bounds().last == last
 
 
-def test_what_was_deleted_is_in_no_event(tmp_path: Path) -> None:
-    with a_store(tmp_path) as (writer, reader):
+def test_what_was_deleted_is_in_no_event(place: str, tmp_path: Path) -> None:
+    with a_store(place) as (writer, reader):
         writer.apply([classified(an_activity(text="a secret"))], 0)
         writer.apply([classified(an_activity(verb=Verb.DELETE))], 0)
         assert [(event.change.kind, event.change.payload) for event in reader.events(0, 10)] == [
             ("item", None),
             ("removed", None),
         ]
-    assert b"a secret" not in (tmp_path / "queues.db").read_bytes()
+    if place.startswith("sqlite"):
+        assert b"a secret" not in (tmp_path / "queues.db").read_bytes()
     assert not (tmp_path / "queues.db-wal").exists()
 
 
-def test_old_events_are_dropped_and_sequences_go_on(tmp_path: Path) -> None:
-    with a_store(tmp_path) as (writer, reader):
+def test_old_events_are_dropped_and_sequences_go_on(place: str) -> None:
+    with a_store(place) as (writer, reader):
         for number in range(5):
             writer.apply([classified(an_activity(f"web:{number}"))], 0)
         writer.forget(events_kept=2, answers_before_us=0)
@@ -104,10 +110,10 @@ def test_old_events_are_dropped_and_sequences_go_on(tmp_path: Path) -> None:
         assert reader.bounds().last == 6
 
 
-def test_a_second_start_keeps_the_epoch_and_another_schema_is_refused(tmp_path: Path) -> None:
-    with a_store(tmp_path):
+def test_a_second_start_keeps_the_epoch_and_another_schema_is_refused(place: str) -> None:
+    with a_store(place):
         pass
-    engines = open_engines(f"sqlite:///{tmp_path}/queues.db")
+    engines = open_engines(place)
     assert prepare(engines.writer, lambda: "ffffffff", Ranking()) == "0a1b2c3d"
     with engines.writer.begin() as connection:
         connection.execute(update(meta).where(meta.c.name == "schema").values(value="0"))
@@ -143,7 +149,7 @@ def test_a_database_of_version_1_is_brought_up_with_everything_in_it(tmp_path: P
         file.execute(f"INSERT INTO posts VALUES ({','.join('?' * len(old))})", list(old.values()))  # noqa: S608
         file.execute("INSERT INTO answers VALUES ('key', 'once', 'f', ?, 0)", [json.dumps(old)])
     file.close()
-    with a_store(tmp_path) as (writer, reader):
+    with a_store(f"sqlite:///{tmp_path}/queues.db") as (writer, reader):
         assert reader.epoch == "0a1b2c3d"
         (post,) = reader.page(EVERYTHING, Ordering.PRIORITY, after=None, limit=9, now_us=0).posts
         assert (post.actor_id, post.urgency, post.risk_us) == ("ann", 37, post.occurred_at_us + 3_600_000_000)
@@ -157,7 +163,7 @@ def test_a_database_of_version_1_is_brought_up_with_everything_in_it(tmp_path: P
         detail = reader.detail(post.item, internal=True)
         assert detail is not None
         assert [line.action for line in detail.history] == ["answered", "reopened"]
-    with a_store(tmp_path) as (_, reader):
+    with a_store(f"sqlite:///{tmp_path}/queues.db") as (_, reader):
         assert len(held(reader)) == 2
 
 
@@ -168,10 +174,12 @@ def test_a_database_of_version_1_is_brought_up_with_everything_in_it(tmp_path: P
     ),
     now_minutes=st.integers(0, 4_000),
 )
-def test_the_database_and_the_core_agree_on_priority(posts: list[tuple[str, int, int]], now_minutes: int) -> None:
+def test_the_database_and_the_core_agree_on_priority(
+    new_place: Place, posts: list[tuple[str, int, int]], now_minutes: int
+) -> None:
     ranking = Ranking(Queues(sla=(ServiceLevel(intent="outage", first_response_minutes=45),)))
     now_us = microseconds(NOON + timedelta(minutes=now_minutes))
-    with tempfile.TemporaryDirectory() as folder, a_store(Path(folder), ranking) as (writer, reader):
+    with tempfile.TemporaryDirectory() as folder, a_store(new_place(Path(folder)), ranking) as (writer, reader):
         for number, (intent, minutes, followers) in enumerate(posts):
             activity = an_activity(f"web:{number}", occurred_at=NOON + timedelta(minutes=minutes))
             heard = activity.model_copy(update={"actor": Actor(id=f"p{number}", followers=followers)})
@@ -184,15 +192,41 @@ def test_the_database_and_the_core_agree_on_priority(posts: list[tuple[str, int,
         assert sum(each.at_risk for each in reader.queues(EVERYTHING, now_us=now_us)) == risky
 
 
-def test_other_promises_rank_every_item_anew_at_the_next_start(tmp_path: Path) -> None:
-    with a_store(tmp_path) as (writer, _):
+def test_other_promises_rank_every_item_anew_at_the_next_start(place: str) -> None:
+    with a_store(place) as (writer, _):
         writer.apply([classified(an_activity())], 0)
-    with a_store(tmp_path, Ranking(Queues(sla=(ServiceLevel(first_response_minutes=10),)))) as (_, reader):
+    with a_store(place, Ranking(Queues(sla=(ServiceLevel(first_response_minutes=10),)))) as (_, reader):
         (post,) = reader.page(EVERYTHING, Ordering.NEWEST, after=None, limit=9, now_us=0).posts
         assert post.due_us == post.occurred_at_us + 600_000_000
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://there/db", "sqlite://", "sqlite:///:memory:"])
+def test_any_cursor_that_can_be_sent_is_answered_and_pages_sort_alike_everywhere(place: str) -> None:
+    with a_store(place) as (writer, reader):
+        names = ["web:a_b", "web:aB", "web:ab", "web:ä", "web:2"]
+        writer.apply([classified(an_activity(name)) for name in names], 0)
+        for ordering in Ordering:
+            for rank in (-MAX_NUMBER, 0, MAX_NUMBER):
+                cursor = Cursor(ordering, 0, rank, MAX_NUMBER, "a" * 26)
+                assert len(reader.page(EVERYTHING, ordering, after=cursor, limit=9, now_us=0).posts) in {0, 5}
+        shown = [post.item for post in reader.page(EVERYTHING, Ordering.OLDEST, after=None, limit=9, now_us=0).posts]
+        assert shown == sorted(shown)
+
+
+def test_a_name_that_no_index_holds_is_refused_before_it_gets_there(place: str) -> None:
+    widest = "\N{GRINNING FACE}" * 320
+    with a_store(place) as (writer, reader):
+        there = an_activity(widest, conversation_id=widest, actor=widest, in_reply_to=widest, text="a\x00b")
+        assert complaint(classified(there)) is None
+        writer.apply([classified(there)], 0)
+        (post,) = reader.page(EVERYTHING, Ordering.NEWEST, after=None, limit=9, now_us=0).posts
+        assert (post.id, post.text) == (widest, "a\N{REPLACEMENT CHARACTER}b")
+    for refused in (an_activity(widest + "x"), an_activity(actor=widest + "x"), an_activity("web:\x00")):
+        assert complaint(classified(refused)) is not None
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "mysql://there/db", "postgresql+asyncpg://there/db", "sqlite://", "sqlite:///:memory:"]
+)
 def test_an_unusable_address_is_named(url: str) -> None:
     with pytest.raises(ConfigurationError, match="QUEUES_DATABASE_URL"):
         open_engines(url)
@@ -217,8 +251,8 @@ def test_every_error_of_the_library_becomes_ours() -> None:
         raise exc.TimeoutError("pool")
 
 
-def test_a_locked_database_is_transient_and_a_missing_table_is_not(tmp_path: Path) -> None:
-    with a_store(tmp_path) as (writer, reader):
+def test_a_missing_table_is_no_matter_of_waiting(place: str) -> None:
+    with a_store(place) as (writer, reader):
         with writer.engine.begin() as connection:
             metadata.drop_all(connection)
         with pytest.raises(ContractError):
