@@ -1,23 +1,28 @@
-"""`earshot` (`python -m deploy.earshot`): look after what could not be processed."""
+"""`earshot` (`python -m deploy.earshot`): look after what could not be processed, follow one post."""
 
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Final
 
 import httpx2
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from deploy.earshot.rejected import Kept, Row
 from deploy.earshot.settings import OperatorSettings
+from deploy.earshot.traces import about, read_lines
 from shared.contracts.rejection import REASON_MEANINGS, Reason
 from shared.errors import ConfigurationError, EarshotError
 
 EXIT_FAILED, EXIT_CONFIGURATION, EXIT_SOME_LEFT = 1, 2, 3
+LOGS: Final = "logs"
+SHOWN_APART: Final = frozenset({"timestamp", "service", "event", "level", "logger"})
 REQUEST_SECONDS: Final = 60.0
 OUTCOMES: Final = {
     "replayed": "sent again",
@@ -37,6 +42,29 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 @cli.callback()
 def operator() -> None:
     """Look after a running Earshot. EARSHOT_URL and EARSHOT_API_KEY say which; else the one on EARSHOT_HOME."""
+
+
+@cli.command()
+def trace(
+    wanted: Annotated[str, typer.Argument(metavar="ID", help="Trace id, traceparent, activity id, or record.")],
+    logs: Annotated[Path | None, typer.Option(help="Folder of logs; default that of EARSHOT_HOME.")] = None,
+) -> None:
+    """Show what the logs of all services say of one post. Compose: `docker compose logs --no-log-prefix > x.log`."""
+    folder = logs or OperatorSettings().home / LOGS
+    found = about(read_lines(folder), wanted)
+    if not found:
+        errors.print(
+            f"No line in {folder}/*.log is about {wanted}. Bulk and stream input is logged by a share only "
+            "(INGEST_TRACE_SHARE); send one activity alone, or a traceparent that ends in -01.",
+            markup=False,
+        )
+        raise typer.Exit(EXIT_FAILED)
+    table = Table("time", "service", "what", "of what", box=None)
+    for line in found:
+        shown = {name: value for name, value in line.items() if name not in SHOWN_APART}
+        of_what = " ".join(f"{name}={value}" for name, value in shown.items())
+        table.add_row(*(escape(str(line.get(each, ""))) for each in ("timestamp", "service", "event")), escape(of_what))
+    console.print(table)
 
 
 @contextmanager

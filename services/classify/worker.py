@@ -10,6 +10,7 @@ from shared.clock import Clock
 from shared.contracts.activity import Activity
 from shared.contracts.codec import Outgoing, decode, encode_classified
 from shared.contracts.rejection import Rejection
+from shared.contracts.trace import trace_in
 from shared.stream.ports import Publisher, Record
 
 
@@ -45,5 +46,6 @@ class ClassifyHandler:
             found = None
             if text_to_score(activity) is not None:
                 found = decide(next(scores), self.scorer.heads, self.scorer.model)
-            outgoing.append(encode_classified(classified(activity, found), key=record.key))
+            trace = trace_in(record.headers)
+            outgoing.append(encode_classified(classified(activity, found), key=record.key, trace=trace))
         return outgoing

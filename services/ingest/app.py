@@ -38,6 +38,7 @@ from services.ingest.states import Phase, SourceState
 from shared.clock import Clock, utc_now
 from shared.contracts.activity import Surface
 from shared.contracts.configuration import BlueskySource, Configuration, ReplaySource, SlackSource, Source
+from shared.contracts.trace import Tracing
 from shared.errors import ConfigurationError, Problem
 from shared.service.auth import Keyring
 from shared.service.configuration import load_configuration
@@ -120,7 +121,7 @@ def build(setup: Setup, world: World) -> FastAPI:
     health.register("sources", sources.problem)
     if world.settlement is not None:
         health.register("journal", world.settlement.problem)
-    endpoint = ActivitiesEndpoint(intake, sources.accounts, meters, world.clock)
+    endpoint = ActivitiesEndpoint(intake, sources.accounts, meters, world.clock, setup.settings.trace_share)
     replays = Replays(world.lookup, intake, world.engine, world.clock)
     served = Served(endpoint, sources.webhooks, sources.states, replays)
     runner = Runner(sources.connectors, world.jitter, world.monotonic)
@@ -156,6 +157,7 @@ class _Sources:
         self._world = world
         self._delivery = delivery
         self._meters = meters
+        self._tracing = Tracing(share=setup.settings.trace_share)
         self.accounts = Accounts(setup.configuration.organisation.accounts)
         self.states: list[SourceState] = []
         self.connectors: list[Connector] = []
@@ -193,12 +195,18 @@ class _Sources:
     def _bluesky(self, source: BlueskySource, state: SourceState) -> BlueskyConnector:
         terms = AutomatonTermFinder(term.term for term in self._setup.configuration.tracking.phrases())
         ears = Ears(source.name, self.accounts, terms)
-        reader = BatchReader(ears, source.wire, SqlActivityIndex(self._world.engine), self._world.clock)
+        reader = BatchReader(ears, source.wire, SqlActivityIndex(self._world.engine), self._world.clock, self._tracing)
         return BlueskyConnector(source, state, reader, self._delivery)
 
     def _replay(self, source: ReplaySource, state: SourceState) -> ReplayConnector:
         return ReplayConnector(
-            source, self._setup.folder / source.path, state, self.accounts, self._delivery, self._world.monotonic
+            source,
+            self._setup.folder / source.path,
+            state,
+            self.accounts,
+            self._delivery,
+            self._world.monotonic,
+            self._tracing,
         )
 
     def _slack(self, source: SlackSource, state: SourceState) -> SlackWebhook | None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
+
 from services.ingest.cursors import CursorStore, Gap, SavedCursor
 from services.ingest.intake import Intake
 from services.ingest.states import Phase, SourceState
@@ -12,6 +14,7 @@ from shared.clock import Clock
 from shared.contracts.codec import Outgoing
 from shared.contracts.rejection import Rejection
 from shared.errors import TransientError
+from shared.service.following import span_of
 from shared.stream.retry import RetryPolicy
 
 
@@ -58,6 +61,9 @@ class Delivery:
             except TransientError as error:
                 attempt += 1
                 state.failed(error, phase=Phase.BACKING_OFF)
+                structlog.get_logger(__name__).warning(
+                    "publish is tried again", source=state.name, attempt=attempt, error=str(error), **span_of(accepted)
+                )
                 await asyncio.sleep(self.retry.delay_seconds(attempt, jitter=self.jitter()))
         state.phase = phase
         state.heard(accepted=len(accepted), ignored=ignored, rejected=rejected)

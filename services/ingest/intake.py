@@ -4,13 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
+
+import structlog
 
 from services.ingest.core.submissions import Batch
 from shared.contracts.codec import Outgoing, encode_rejection
 from shared.contracts.rejection import Rejection
 from shared.errors import EarshotError, TransientError
+from shared.service.following import follow, log_rejections, span_of
 from shared.stream.ports import Publisher
 
 Result = TypeVar("Result")
@@ -63,11 +68,12 @@ class Intake:
     async def take(self, expected: int, read: Callable[[], Batch]) -> Batch:
         """Read a batch and publish it, both in one worker thread. Raises TransientError; resending is safe."""
         async with self._reserved(expected):
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self._take, read)
+            return await self.compute(partial(self._take, read))
 
     async def compute(self, work: Callable[[], Result]) -> Result:
         """Return the result of work that would hold up the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        # Log lines of the work belong to the request that asked for it.
+        return await asyncio.get_running_loop().run_in_executor(self._executor, copy_context().run, work)
 
     async def publish(self, accepted: Sequence[Outgoing], rejected: Sequence[Rejection] = ()) -> None:
         """Publish records and rejections. Raises TransientError; publishing them again is safe."""
@@ -75,7 +81,8 @@ class Intake:
             return
         records = [*accepted, *(encode_rejection(each) for each in rejected)]
         async with self._reserved(len(records)):
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._publish, records)
+            await self.compute(partial(self._publish, records))
+        log_rejections("ingest", rejected, {})
 
     def close(self) -> None:
         """Let go of the threads and of the broker."""
@@ -85,6 +92,7 @@ class Intake:
     def _take(self, read: Callable[[], Batch]) -> Batch:
         batch = read()
         self._publish([*batch.accepted, *(encode_rejection(each.rejection) for each in batch.rejected)])
+        log_rejections("ingest", [each.rejection for each in batch.rejected], {})
         return batch
 
     def _publish(self, records: Sequence[Outgoing]) -> None:
@@ -95,8 +103,10 @@ class Intake:
             self.publisher.publish(records)
         except EarshotError as error:
             self.health.failed(error)
+            structlog.get_logger(__name__).warning("not published", error=str(error), **span_of(records))
             raise
         self.health.well()
+        follow("record published", records)
 
     @asynccontextmanager
     async def _reserved(self, records: int) -> AsyncIterator[None]:

@@ -25,6 +25,10 @@ class IngestSettings(BaseSettings):
         default=0, ge=0, le=7_200, description="How far sources go back at start, in seconds of hearing; set by the "
         "launcher when a memory broker died with what it held.",
     )  # fmt: skip
+    trace_share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of activities from streams and bulk requests that every service "
+        "logs when all goes well; chosen by the record, so the same ones everywhere.",
+    )  # fmt: skip
     probe_seconds: float = Field(default=3, gt=0, le=60, description="Seconds between two looks at the broker.")
 
     def database(self, home: Path) -> str:

@@ -20,6 +20,7 @@ from shared.contracts.topics import (
     REACTIONS_RECEIVED,
     RECORDS_REJECTED,
 )
+from shared.contracts.trace import OWN, Trace, Tracing
 
 Headers = tuple[tuple[str, bytes], ...]
 AnyActivity = TypeVar("AnyActivity", bound=Activity)
@@ -48,27 +49,30 @@ def activity_key(activity: Activity) -> bytes:
     return (activity.object_id or activity.id).encode()
 
 
-def _headers(activity: Activity, kind: str) -> Headers:
+def _headers(activity: Activity, kind: str, tracing: Tracing) -> Headers:
+    event = event_id(activity)
     return (
-        ("ce_id", event_id(activity).encode()),
+        ("ce_id", event.encode()),
         ("ce_source", f"/earshot/ingest/{activity.source}".encode()),
         ("ce_type", f"earshot.activity.{activity.verb}.{kind}.v1".encode()),
         ("ce_specversion", b"1.0"),
         ("content-type", b"application/json"),
+        # CloudEvents' distributed tracing extension, under the name the standard gives it on every transport.
+        tracing.header(event),
     )
 
 
-def encode_activity(activity: Activity) -> Outgoing:
+def encode_activity(activity: Activity, tracing: Tracing = OWN) -> Outgoing:
     """Return the record of a received activity on its topic."""
     topic = POSTS_RECEIVED if activity.verb in POST_VERBS else REACTIONS_RECEIVED
     value = activity.model_dump_json().encode()
-    return Outgoing(topic.name, activity_key(activity), value, _headers(activity, "received"))
+    return Outgoing(topic.name, activity_key(activity), value, _headers(activity, "received", tracing))
 
 
-def encode_classified(activity: ClassifiedActivity, *, key: bytes) -> Outgoing:
-    """Return the record of a classified post; `key` is the key of the received record, kept as it was."""
+def encode_classified(activity: ClassifiedActivity, *, key: bytes, trace: Trace | None = None) -> Outgoing:
+    """Return the record of a classified post; `key` and `trace` are those of the received record, kept as they were."""
     value = activity.model_dump_json().encode()
-    return Outgoing(POSTS_CLASSIFIED.name, key, value, _headers(activity, "classified"))
+    return Outgoing(POSTS_CLASSIFIED.name, key, value, _headers(activity, "classified", Tracing(trace)))
 
 
 def encode_rejection(rejection: Rejection) -> Outgoing:

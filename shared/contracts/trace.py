@@ -6,6 +6,7 @@ goes wrong is logged with its trace in any case. Source: https://www.w3.org/TR/t
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 HEADER: Final = "traceparent"
@@ -44,8 +45,27 @@ def chosen(event: str, share: float) -> bool:
     return int(event[:8], 16) < share * GREATEST_SHARE
 
 
-def trace_of(event: str, parent: Trace | None, *, share: float) -> Trace:
-    """Return the trace of a record with a CloudEvents id of 32 hexadecimal digits: its caller's, else its own."""
-    if parent is not None:
-        return Trace(parent.id, event[:16], parent.sampled)
-    return Trace(event, event[:16], chosen(event, share))
+class Tracing(NamedTuple):
+    """How records get their traces: from a caller who gave one, else each its own, of which a share is logged."""
+
+    parent: Trace | None = None
+    share: float = 0.0
+
+    def trace(self, event: str) -> Trace:
+        """Return the trace of a record with a CloudEvents id of 32 hexadecimal digits."""
+        if self.parent is not None:
+            return Trace(self.parent.id, event[:16], self.parent.sampled)
+        return Trace(event, event[:16], chosen(event, self.share))
+
+    def header(self, event: str) -> tuple[str, bytes]:
+        """Return the record header that carries the trace."""
+        return HEADER, str(self.trace(event)).encode()
+
+
+OWN: Final = Tracing()
+"""Every record its own trace, none logged when all goes well."""
+
+
+def trace_in(headers: Iterable[tuple[str, bytes]]) -> Trace | None:
+    """Return the trace that record headers carry."""
+    return next((parse_trace(value) for name, value in headers if name == HEADER), None)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
+import structlog
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -17,12 +18,15 @@ from prometheus_client import generate_latest
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.contracts.trace import HEADER, parse_trace
 from shared.service.auth import Keyring, requires
 from shared.service.health import Health, health_router
 from shared.service.problems import install_problem_handlers
 from shared.service.settings import HttpSettings
 from shared.service.signin import signin_router
 from shared.service.telemetry import Telemetry
+
+TRACE_HEADER: Final = HEADER.encode()
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -92,7 +96,7 @@ def _inside_router(app: FastAPI, telemetry: Telemetry) -> APIRouter:
 
 
 class _Measured:
-    """Counts and times every request by route template; pure ASGI, so streams pass untouched."""
+    """Counts and times every request by route template, and keeps its trace; pure ASGI, so streams pass untouched."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self.app = app
@@ -103,15 +107,23 @@ class _Measured:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
+        given = next((value for name, value in scope["headers"] if name == TRACE_HEADER), None)
+        trace = parse_trace(given)
 
         async def measured(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if trace is not None and all(name != TRACE_HEADER for name, _ in message["headers"]):
+                    message["headers"] = [*message["headers"], (TRACE_HEADER, str(trace).encode())]
                 route = getattr(scope.get("route"), "path", "unmatched")
                 self.telemetry.requests.labels(route, str(message["status"])).inc()
                 self.telemetry.request_seconds.labels(route).observe(time.perf_counter() - started)
             await send(message)
 
-        await self.app(scope, receive, measured)
+        if trace is None:
+            await self.app(scope, receive, measured)
+            return
+        with structlog.contextvars.bound_contextvars(trace_id=trace.id):
+            await self.app(scope, receive, measured)
 
 
 class _Server(uvicorn.Server):

@@ -8,8 +8,15 @@ import structlog
 
 def configure_logs(service: str, *, level: str, form: str) -> None:
     """Set up structlog and the standard library's loggers to write one JSON object (or one console line) per event."""
+
+    def name_service(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        # Not a context variable: threads begin with an empty context, and most lines come from threads.
+        event["service"] = service
+        return event
+
     shared_processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_service,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -37,4 +44,3 @@ def configure_logs(service: str, *, level: str, form: str) -> None:
     root.setLevel(level)
     for noisy in ("kafka", "httpx2", "httpcore2", "websockets", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-    structlog.contextvars.bind_contextvars(service=service)

@@ -20,6 +20,7 @@ from services.ingest.intake import Intake
 from services.ingest.meters import Meters
 from shared.clock import Clock
 from shared.contracts.rejection import Reason
+from shared.contracts.trace import HEADER, Trace, Tracing, parse_trace, trace_in
 from shared.service.auth import Principal, requires
 from shared.service.problems import HttpProblem
 
@@ -56,15 +57,16 @@ class Tally:
         self.rejected_total += len(batch.rejected)
         self.rejected += batch.rejected[: REJECTED_SHOWN - len(self.rejected)]
 
-    def answer(self) -> Response:
-        """Return the 202."""
+    def answer(self, trace: Trace | None = None) -> Response:
+        """Return the 202; with the trace that the one accepted activity has got."""
         content: dict[str, object] = {
             "accepted": self.accepted,
             "rejected": [_shown(each) for each in self.rejected],
         }
         if self.rejected_total > len(self.rejected):
             content["rejected_total"] = self.rejected_total
-        return Response(orjson.dumps(content), 202, media_type="application/json")
+        headers = {} if trace is None else {HEADER: str(trace)}
+        return Response(orjson.dumps(content), 202, media_type="application/json", headers=headers)
 
 
 def _shown(rejected: Rejected) -> dict[str, object]:
@@ -85,26 +87,31 @@ class ActivitiesEndpoint:
     accounts: Accounts
     meters: Meters
     clock: Clock
+    trace_share: float = 0.0
     room: Room = field(default_factory=lambda: Room(HELD_BYTES))
 
     async def take(self, request: Request, holder: str) -> Response:
         """Return the answer to a request. Raises HttpProblem, TransientError."""
         if body_form(request) is Form.NDJSON:
-            return (await self._take_stream(request, holder)).answer()
+            return (await self._take_stream(request, holder, self._tracing(request))).answer()
         async with self.room.whole(request, BODY_BYTES) as body:
             try:
                 value = await self.intake.compute(partial(parse, body, ""))
             except InvalidField as wrong:
                 raise HttpProblem(400, wrong.detail, extra={"reason": wrong.reason.value}) from None
-            reading = self._reading(holder)
+            tracing = self._tracing(request)
             if isinstance(value, list):
-                return (await self._take_array(value, reading)).answer()
-            return await self._take_one(value, reading)
+                return (await self._take_array(value, self._reading(holder, tracing))).answer()
+            # Who sends one activity at a time wants to see where it went.
+            return await self._take_one(value, self._reading(holder, tracing._replace(share=1.0)))
 
-    def _reading(self, holder: str) -> Reading:
-        return Reading(self.accounts, SOURCE, f"{SOURCE}/{holder}", self.clock())
+    def _tracing(self, request: Request) -> Tracing:
+        return Tracing(parse_trace(request.headers.get(HEADER)), self.trace_share)
 
-    async def _take_stream(self, request: Request, holder: str) -> Tally:
+    def _reading(self, holder: str, tracing: Tracing) -> Reading:
+        return Reading(self.accounts, SOURCE, f"{SOURCE}/{holder}", self.clock(), tracing)
+
+    async def _take_stream(self, request: Request, holder: str, tracing: Tracing) -> Tally:
         tally, splitter = Tally(), LineSplitter()
         waiting: list[Line] = []
         waiting_bytes = 0
@@ -112,11 +119,11 @@ class ActivitiesEndpoint:
             waiting += splitter.feed(piece)
             waiting_bytes += len(piece)
             while len(waiting) >= BATCH_ITEMS or (waiting and waiting_bytes >= BATCH_BYTES):
-                tally.add(await self._take(waiting[:BATCH_ITEMS], holder))
+                tally.add(await self._take(waiting[:BATCH_ITEMS], holder, tracing))
                 waiting, waiting_bytes = waiting[BATCH_ITEMS:], 0
         waiting += splitter.finish()
         if waiting:
-            tally.add(await self._take(waiting, holder))
+            tally.add(await self._take(waiting, holder, tracing))
         return tally
 
     async def _take_array(self, items: Sequence[object], reading: Reading) -> Tally:
@@ -138,7 +145,7 @@ class ActivitiesEndpoint:
         if not batch.rejected:
             tally = Tally()
             tally.add(batch)
-            return tally.answer()
+            return tally.answer(trace_in(batch.accepted[0].headers))
         rejection = batch.rejected[0].rejection
         error = {"field": rejection.field, "reason": rejection.reason.value, "detail": rejection.detail}
         where = f" in {rejection.field}" if rejection.field else ""
@@ -149,8 +156,8 @@ class ActivitiesEndpoint:
         )
         raise HttpProblem(422, detail, extra={"errors": [error]})
 
-    async def _take(self, lines: list[Line], holder: str) -> Batch:
-        reading = self._reading(holder)  # a stream may last for hours: each batch is received when it is
+    async def _take(self, lines: list[Line], holder: str, tracing: Tracing) -> Batch:
+        reading = self._reading(holder, tracing)  # a stream may last for hours: each batch is received when it is
         batch = await self.intake.take(len(lines), partial(read_lines, lines, reading))
         self._count(batch)
         return batch

@@ -19,6 +19,7 @@ from shared.clock import Clock
 from shared.contracts.activity import REMOVAL_VERBS, Activity
 from shared.contracts.codec import Outgoing, encode_activity
 from shared.contracts.rejection import Rejection, reject
+from shared.contracts.trace import OWN, Tracing
 
 
 @dataclass
@@ -46,6 +47,7 @@ class BatchReader:
     wire: Wire
     index: ActivityIndex
     clock: Clock
+    tracing: Tracing = OWN
 
     def read(self, frames: Sequence[bytes]) -> Heard:
         """Return what frames came to; the index holds it when this returns. Raises TransientError."""
@@ -58,7 +60,7 @@ class BatchReader:
             if not activities:
                 heard.ignored += 1
             for activity in activities:
-                heard.accepted.append(encode_activity(activity))
+                heard.accepted.append(encode_activity(activity, self.tracing))
                 if activity.verb not in REMOVAL_VERBS:
                     known[activity.id] = fresh[activity.id] = remembered(activity)
         # Before publishing: a crash in between leaves an entry too many, never an activity that cannot be taken back.

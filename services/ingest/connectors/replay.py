@@ -20,6 +20,7 @@ from services.ingest.core.times import declared_instant
 from services.ingest.delivery import Delivery, Saving
 from services.ingest.states import Phase, SourceState
 from shared.contracts.configuration import ReplaySource
+from shared.contracts.trace import OWN, Tracing
 from shared.errors import PermanentError, TransientError
 
 CHUNK_LINES: Final = 1_000
@@ -55,6 +56,7 @@ class ReplayConnector:
     accounts: Accounts
     delivery: Delivery
     monotonic: Callable[[], float] = time.monotonic
+    tracing: Tracing = OWN
     _pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +103,8 @@ class ReplayConnector:
         return declared_instant(item.get("occurred_at")) if isinstance(item, dict) else None
 
     async def _send(self, due: Sequence[Placed], size: int) -> None:
-        reading = Reading(self.accounts, self.state.name, f"replay/{self.state.name}", self.delivery.clock())
+        name = self.state.name
+        reading = Reading(self.accounts, name, f"replay/{name}", self.delivery.clock(), self.tracing)
         batch = await asyncio.to_thread(read_lines, [placed.line for placed in due], reading)
         await self.delivery.publish(self.state, batch.accepted, [each.rejection for each in batch.rejected])
         end = due[-1].end

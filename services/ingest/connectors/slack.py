@@ -13,6 +13,10 @@ from services.ingest.delivery import Delivery
 from services.ingest.states import SourceState
 from shared.contracts.codec import encode_activity
 from shared.contracts.rejection import Rejection, reject
+from shared.contracts.trace import Tracing
+
+FOLLOWED = Tracing(share=1.0)
+"""Deliveries come one by one, from people: every one may be followed."""
 
 RATE_LIMITED = "app_rate_limited"
 CHALLENGE = "url_verification"
@@ -62,7 +66,7 @@ class SlackWebhook:
         if activity is None:
             self.state.heard(ignored=1)
             return
-        await self.delivery.intake.publish([encode_activity(activity)])
+        await self.delivery.intake.publish([encode_activity(activity, FOLLOWED)])
         self.state.heard(accepted=1)
 
     async def _reject(self, wrong: InvalidField, body: bytes, now: datetime) -> Rejection:

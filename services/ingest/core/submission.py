@@ -29,6 +29,7 @@ from services.ingest.core.fields import (
 )
 from shared.contracts.activity import POST_VERBS, Surface, Verb, wire_time
 from shared.contracts.rejection import Reason, Rejection, reject
+from shared.contracts.trace import OWN, Tracing
 
 MENTIONS: Final = 1_000
 URL_CHARACTERS: Final = 2_048
@@ -56,6 +57,7 @@ class Reading:
     source: str
     origin: str
     received_at: datetime
+    tracing: Tracing = OWN
     received_at_wire: str = field(init=False)
 
     def __post_init__(self) -> None:

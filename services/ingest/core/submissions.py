@@ -60,7 +60,7 @@ def _read_into(batch: Batch, item: object, number: int, reading: Reading) -> Non
     if isinstance(outcome, Rejection):
         batch.rejected.append(Rejected(number, outcome))
         return
-    record = encode_fields(outcome)
+    record = encode_fields(outcome, reading.tracing)
     if len(record.value) + len(record.key) > RECORD_BYTES:
         wrong = InvalidField(
             Reason.TOO_LONG, "", f"expected a record of at most {RECORD_BYTES} bytes, found {len(record.value)}"

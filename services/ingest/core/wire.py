@@ -10,6 +10,7 @@ from services.ingest.core.submission import ActivityFields
 from shared.contracts.activity import POST_VERBS
 from shared.contracts.codec import Headers, Outgoing
 from shared.contracts.topics import POSTS_RECEIVED, REACTIONS_RECEIVED
+from shared.contracts.trace import OWN, Tracing
 
 RECORD_BYTES: Final = 1_000_000
 """The greatest record; a Kafka broker takes 1 MiB with everything around it."""
@@ -17,13 +18,13 @@ RECORD_BYTES: Final = 1_000_000
 _POST_VERBS: Final = frozenset(verb.value for verb in POST_VERBS)
 
 
-def encode_fields(fields: ActivityFields) -> Outgoing:
+def encode_fields(fields: ActivityFields, tracing: Tracing = OWN) -> Outgoing:
     """Return the record of an activity given by the fields of its JSON."""
     verb, identity = str(fields["verb"]), str(fields["id"])
     is_post = verb in _POST_VERBS
     key = fields["conversation_id"] if is_post else fields["object_id"]
     event = hashlib.sha256(f"{identity}\n{fields['version']}\n{verb}".encode()).hexdigest()[:32]
-    headers = (("ce_id", event.encode()), *_other_headers(str(fields["source"]), verb))
+    headers = (("ce_id", event.encode()), *_other_headers(str(fields["source"]), verb), tracing.header(event))
     topic = POSTS_RECEIVED.name if is_post else REACTIONS_RECEIVED.name
     return Outgoing(topic, str(key or identity).encode(), orjson.dumps(fields), headers)
 

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -7,6 +7,7 @@ from shared.contracts.activity import Activity, ClassifiedActivity, Verb
 from shared.contracts.codec import decode, encode_activity
 from shared.contracts.rejection import Reason
 from shared.contracts.topics import POSTS_CLASSIFIED
+from shared.contracts.trace import Tracing, parse_trace, trace_in
 from shared.errors import TransientError
 from shared.stream.ports import Partition, Record
 from tests.builders import NOON, a_record, an_activity
@@ -124,3 +125,13 @@ def test_a_lost_broker_is_raised_so_that_the_loop_keeps_the_batch() -> None:
         worker.handler.handle(batch)
     worker.handler.handle(batch)
     assert {each.id for each in worker.published()} == {"web:1", "web:2"}
+
+
+def test_the_trace_of_a_post_goes_on_as_it_came_and_one_without_gets_its_own() -> None:
+    worker, caller = Worker(), parse_trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    traced, bare = encode_activity(an_activity("web:1"), Tracing(caller)), encode_activity(an_activity("web:2"))
+    stripped = replace(bare, headers=bare.headers[:-1])
+    worker.handler.handle([a_record(traced, 0), a_record(stripped, 1)])
+    found = {record.header("ce_id"): trace_in(record.headers) for record in worker.log.all(POSTS_CLASSIFIED.name)}
+    assert found[traced.headers[0][1]] == trace_in(traced.headers)
+    assert found[bare.headers[0][1]] == trace_in(bare.headers)

@@ -4,20 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.trace import parse_trace, trace_of
+from shared.contracts.trace import Tracing, parse_trace
 
 EVENT = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def test_a_record_without_a_caller_gets_a_trace_made_of_its_event_id() -> None:
-    trace = trace_of(EVENT, None, share=1)
+    trace = Tracing(share=1).trace(EVENT)
     assert str(trace) == f"00-{EVENT}-{EVENT[:16]}-01"
-    assert trace_of(EVENT, None, share=1) == trace
+    assert Tracing(share=1).trace(EVENT) == trace
 
 
 def test_a_caller_is_followed_in_a_span_of_the_record() -> None:
-    trace = trace_of(EVENT, parse_trace(CALLER), share=0)
+    trace = Tracing(parse_trace(CALLER)).trace(EVENT)
     assert (trace.id, trace.span, trace.sampled) == ("0af7651916cd43dd8448eb211c80319c", EVENT[:16], True)
 
 
@@ -48,7 +48,7 @@ def test_no_header_breaks_anything(header: str | bytes) -> None:
 @given(st.uuids())
 def test_the_share_decides_by_the_record_alone(event: object) -> None:
     name = str(event).replace("-", "")
-    assert trace_of(name, None, share=1).sampled
-    assert not trace_of(name, None, share=0).sampled
-    if trace_of(name, None, share=0.1).sampled:
-        assert trace_of(name, None, share=0.2).sampled
+    assert Tracing(share=1).trace(name).sampled
+    assert not Tracing(share=0).trace(name).sampled
+    if Tracing(share=0.1).trace(name).sampled:
+        assert Tracing(share=0.2).trace(name).sampled

@@ -13,9 +13,10 @@ from shared.contracts.codec import Outgoing, encode_activity
 from shared.contracts.rejection import Reason, Rejection, reject
 from shared.contracts.topics import POSTS_RECEIVED
 from shared.errors import TransientError
+from shared.service.following import LINES_PER_BATCH
 from shared.service.lag import LagWatch
 from shared.service.telemetry import Telemetry
-from shared.service.watch import LINES_PER_BATCH, LoopWatch
+from shared.service.watch import LoopWatch
 from shared.stream.batching import BatchPolicy
 from shared.stream.loop import Loop
 from shared.stream.ports import Partition, Record
@@ -139,7 +140,7 @@ def test_a_batch_full_of_sampled_records_writes_a_bounded_number_of_lines() -> N
         watched.append(trace=a_trace(number), number=number)
     lines = watched.run()
     assert len([each for each in lines if each["event"] == "record handled"]) == LINES_PER_BATCH
-    (rest,) = [each for each in lines if each["event"] == "more records handled"]
+    (rest,) = [each for each in lines if each["event"] == "more of the same"]
     assert rest["records"] == 100 - LINES_PER_BATCH
 
 
