@@ -14,8 +14,6 @@ from starlette.concurrency import run_in_threadpool
 
 from services.metrics.api.page import page_router
 from services.metrics.api.routes import MetricsParts, metrics_router
-from services.metrics.core.goals import measurable
-from services.metrics.core.views import DOCUMENTED
 from services.metrics.freshness import Freshness
 from services.metrics.painter import VegaPainter
 from services.metrics.settings import ClickHouseSettings, MetricsSettings
@@ -23,11 +21,11 @@ from services.metrics.sink import LOOP, ActivitySink, RejectionSink
 from services.metrics.store.clickhouse import ClickHouseAddress, OwnedPath
 from services.metrics.store.migrate import migrate
 from services.metrics.store.reader import ClickHouseReader
+from services.metrics.store.snapshots import ClickHouseSnapshots
 from services.metrics.store.writer import ClickHouseFacts, ClickHouseRejections, drop_left_scratch
 from shared.clock import utc_now
-from shared.contracts.configuration import Configuration
 from shared.contracts.topics import POSTS_CLASSIFIED, REACTIONS_RECEIVED, RECORDS_REJECTED
-from shared.errors import ConfigurationError, PermanentError, Problem, TransientError
+from shared.errors import PermanentError, TransientError
 from shared.service.auth import Keyring
 from shared.service.configuration import load_configuration
 from shared.service.health import Health
@@ -77,7 +75,7 @@ class Workers:
     """The two loops, what they write with, and the freshness they make known."""
 
     loops: tuple[LoopThread, ...]
-    stores: tuple[ClickHouseFacts | ClickHouseRejections, ...]
+    stores: tuple[ClickHouseFacts | ClickHouseRejections | ClickHouseSnapshots, ...]
     freshness: Freshness
     lag: LagWatch
 
@@ -115,8 +113,8 @@ def build_workers(settings: Settings, address: ClickHouseAddress, telemetry: Tel
         )
 
     facts = ClickHouseFacts(address, secrets.token_hex(6))
-    kept = ClickHouseRejections(address)
-    sink = ActivitySink(facts, utc_now, telemetry)
+    kept, snapshots = ClickHouseRejections(address), ClickHouseSnapshots(address)
+    sink = ActivitySink(facts, utc_now, telemetry, snapshots)
     counted, rejected = [POSTS_CLASSIFIED.name, REACTIONS_RECEIVED.name], [RECORDS_REJECTED.name]
     loops = (
         loop(GROUP, counted, sink),
@@ -124,25 +122,12 @@ def build_workers(settings: Settings, address: ClickHouseAddress, telemetry: Tel
     )
     lag = kafka_lag(telemetry, kafka, {GROUP: counted, f"{GROUP}-rejections": rejected})
     freshness = Freshness(KafkaAdmin(kafka), KafkaEnds(kafka), lambda: sink.counted_until, utc_now, metrics_group=GROUP)
-    return Workers(loops, (facts, kept), freshness, lag)
-
-
-def refuse_unmeasurable(configuration: Configuration) -> None:
-    """Raise ConfigurationError when a goal names a metric that does not exist."""
-    names = sorted(metric.name for metric in DOCUMENTED if measurable(metric.name))
-    problems = [
-        Problem(f"goals[{number}].metric", f"expected one of {', '.join(names)}; found {goal.metric!r}")
-        for number, goal in enumerate(configuration.goals)
-        if not measurable(goal.metric)
-    ]
-    if problems:
-        raise ConfigurationError(problems)
+    return Workers(loops, (facts, kept, snapshots), freshness, lag)
 
 
 def build_app(settings: Settings, reader: ClickHouseReader, workers: Workers, telemetry: Telemetry) -> FastAPI:
     """Return the HTTP app; its lifespan runs the workers."""
     configuration = load_configuration(settings.earshot.config)
-    refuse_unmeasurable(configuration)
     key = settings.earshot.api_key
     health = Health()
     health.register("clickhouse", reader.problem)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from services.metrics.core.ports import Facts, Rejections
+from services.metrics.core.ports import Facts, Rejections, Snapshots
 from services.metrics.core.rows import (
     VERSION_COLUMNS,
     Row,
@@ -15,6 +15,7 @@ from services.metrics.core.rows import (
     unstorable,
     version_row,
 )
+from services.metrics.core.snapshots import snapshot_rows
 from shared.clock import Clock
 from shared.contracts.activity import ClassifiedActivity
 from shared.contracts.codec import decode
@@ -34,6 +35,7 @@ class ActivitySink:
     facts: Facts
     clock: Clock
     telemetry: Telemetry
+    snapshots: Snapshots
     counted_until: dict[Partition, datetime] = field(default_factory=dict)
     """Per partition, the latest `received_at` that is durable here; replaced as a whole, read by freshness."""
 
@@ -41,6 +43,7 @@ class ActivitySink:
         """See Handler.handle."""
         at = self.clock()
         rows: list[Row] = []
+        seen: list[Row] = []
         rejected: list[Rejection] = []
         until = dict(self.counted_until)
         for record in records:
@@ -49,9 +52,11 @@ class ActivitySink:
                 rejected.append(activity)
                 continue
             rows.append(version_row(activity))
+            seen += snapshot_rows(activity)
             known = until.get(record.partition)
             if known is None or activity.received_at > known:
                 until[record.partition] = activity.received_at
+        self.snapshots.keep(seen)
         self.facts.apply(VersionBatch(rows))
         self.counted_until = until
         self._time(rows)

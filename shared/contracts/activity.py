@@ -58,6 +58,9 @@ def wire_time(at: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
+MAX_COUNT: Final = (1 << 53) - 1
+"""The greatest count that every JSON reader keeps exact."""
+
 Instant = Annotated[AwareDatetime, PlainSerializer(wire_time, return_type=str, when_used="json")]
 """An aware UTC datetime, written with `Z`."""
 
@@ -75,6 +78,14 @@ class Actor(Frozen):
     handle: str | None = None
     name: str | None = None
     followers: int | None = None
+
+
+class Snapshot(Frozen):
+    """A counter of a post as a tool or platform showed it at a time (opens: 340); approximate, no sum of activities."""
+
+    counter: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    value: int = Field(ge=0, le=MAX_COUNT)
+    observed_at: Instant
 
 
 class Activity(Frozen):
@@ -100,6 +111,7 @@ class Activity(Frozen):
     mentions: tuple[str, ...] = ()
     account: str | None = None
     department: str | None = None
+    snapshots: tuple[Snapshot, ...] = ()
 
 
 class Label(Frozen):

@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from shared.contracts.activity import TRIAGE
+from shared.contracts.vocabulary import GOAL_METRICS, SHIPPED_DEPARTMENTS
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -232,4 +235,22 @@ def contradictions(configuration: Configuration) -> list[tuple[tuple[str | int, 
         for index, names in enumerate(promised)
         if names in promised[:index]
     ]
+    return found + _unmeasurable(configuration)
+
+
+def _unmeasurable(configuration: Configuration) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return what is wrong with goals: a metric nobody computes, a department nobody is."""
+    departments = {
+        TRIAGE, *SHIPPED_DEPARTMENTS, *(each.name for each in configuration.taxonomy.departments),
+        *(each.department for each in configuration.organisation.accounts),
+    }  # fmt: skip
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for index, goal in enumerate(configuration.goals):
+        if goal.metric not in GOAL_METRICS:
+            message = f"expected one of {', '.join(GOAL_METRICS)}; found {goal.metric!r}"
+            found.append((("goals", index, "metric"), message))
+        if goal.department not in departments:
+            known = ", ".join(sorted(departments))
+            message = f"expected a department of an account or of the taxonomy ({known}); found {goal.department!r}"
+            found.append((("goals", index, "department"), message))
     return found

@@ -21,6 +21,7 @@ from services.metrics.store import statements
 from services.metrics.store.clickhouse import WRITE_SETTINGS, ClickHouseAddress, open_client
 from services.metrics.store.migrate import migrate
 from services.metrics.store.reader import ClickHouseReader
+from services.metrics.store.snapshots import ClickHouseSnapshots
 from services.metrics.store.writer import ClickHouseFacts
 from shared.clock import utc_now
 from shared.contracts.activity import Activity, Direction, Verb
@@ -89,7 +90,7 @@ def raw_answer() -> Statement:
 def measure_sink(address: ClickHouseAddress, heard: list[Record], batch: int) -> None:
     """Print rows per second of decoding, storing, resolving and recomputing."""
     facts = ClickHouseFacts(address, "bench")
-    sink = ActivitySink(facts, utc_now, Telemetry("bench"))
+    sink = ActivitySink(facts, utc_now, Telemetry("bench"), ClickHouseSnapshots(address))
     sink.handle(heard[:100])
     started, worked = time.perf_counter(), time.process_time()
     for first in range(0, len(heard), batch):

@@ -27,14 +27,14 @@ from services.ingest.core.fields import (
     whole_number,
     wrong_type,
 )
-from shared.contracts.activity import POST_VERBS, Surface, Verb, wire_time
+from services.ingest.core.snapshots import snapshots
+from shared.contracts.activity import MAX_COUNT, POST_VERBS, Surface, Verb, wire_time
 from shared.contracts.rejection import Reason, Rejection, reject
 from shared.contracts.trace import OWN, Tracing
 
 MENTIONS: Final = 1_000
 URL_CHARACTERS: Final = 2_048
 GREATEST_VERSION: Final = (1 << 61) - 1  # shared.contracts.activity.version_order multiplies by four within 64 bits
-GREATEST_COUNT: Final = (1 << 53) - 1
 EXCERPT_SOURCE_CHARACTERS: Final = 1_000
 
 _ON_THE_WIRE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
@@ -139,6 +139,7 @@ def _read(item: object, reading: Reading) -> ActivityFields:
         "mentions": list(dict.fromkeys([_as_account_id(reading.accounts, channel, each) for each in mentions])),
         "account": address.account,
         "department": address.department,
+        "snapshots": snapshots(item.get("snapshots"), verb, occurred_at, now=reading.received_at),
     }
 
 
@@ -181,7 +182,7 @@ def _actor(held: Fields) -> dict[str, object]:
         "id": required_identifier(held.get("id"), "actor.id"),
         "handle": identifier(held.get("handle"), "actor.handle", limit=NAME_CHARACTERS),
         "name": text(held.get("name"), "actor.name", limit=NAME_CHARACTERS),
-        "followers": whole_number(held.get("followers"), "actor.followers", limit=GREATEST_COUNT),
+        "followers": whole_number(held.get("followers"), "actor.followers", limit=MAX_COUNT),
     }
 
 

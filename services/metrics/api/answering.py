@@ -19,7 +19,8 @@ from services.metrics.core.definitions import Metric
 from services.metrics.core.ports import Statement
 from services.metrics.core.query import EngagementQuery, series
 from services.metrics.core.series import SeriesRow, filled, joined, localised
-from services.metrics.core.views import RESPONSIVENESS, VOICE, WORKING_METRICS, View
+from services.metrics.core.snapshots import legacy_reach
+from services.metrics.core.views import RESPONSIVENESS, SHIFT, SNAPSHOT_METRICS, VOICE, WORKING_METRICS, View
 from services.metrics.core.voice_series import share_of_voice
 from services.metrics.core.working_time import business_responses
 from shared.contracts.activity import wire_time
@@ -61,17 +62,28 @@ class SeriesDesk:
 
     def metrics(self, view: View) -> tuple[Metric, ...]:
         """Return the metrics of a view here: business hours only where they are configured."""
+        return (*view.metrics, *self._added(view))
+
+    def _added(self, view: View) -> tuple[Metric, ...]:
+        """Return what a statement of its own adds to the rows of a view."""
+        if view is SHIFT:
+            return SNAPSHOT_METRICS
         hours = self.parts.configuration.queues.business_hours
-        return (*view.metrics, *WORKING_METRICS) if view is RESPONSIVENESS and hours else view.metrics
+        return WORKING_METRICS if view is RESPONSIVENESS and hours else ()
 
     def rows(self, view: View, query: EngagementQuery) -> list[SeriesRow]:
         """Return the rows of a view that have anything."""
         found = self.parts.rows(self.statement(view, query))
-        hours = self.parts.configuration.queues.business_hours
-        if view is not RESPONSIVENESS or hours is None:
+        added = self._added(view)
+        if not added:
             return found
-        others = self.parts.rows(business_responses(query, hours, self.parts.clock()))
-        return joined(found, others, query.by, [metric.name for metric in WORKING_METRICS])
+        hours = self.parts.configuration.queues.business_hours
+        asked = (
+            business_responses(query, hours, self.parts.clock())
+            if view is RESPONSIVENESS and hours
+            else legacy_reach(query, SNAPSHOT_METRICS)
+        )
+        return joined(found, self.parts.rows(asked), query.by, [metric.name for metric in added])
 
     def answer(self, asked: Asked) -> Response:
         """Return the answer. Raises HttpProblem."""
@@ -97,6 +109,8 @@ class SeriesDesk:
         form = asked.parameters.format
         if form == "json":
             content: dict[str, Any] = {**stamps, "series": rows}
+            if approximate := [each.name for each in self.metrics(asked.view) if each.approximate]:
+                content["approximate"] = approximate
             if before is not None:
                 earlier = asked.query.previous()
                 span = {"from": wire_time(earlier.start), "to": wire_time(earlier.end)}

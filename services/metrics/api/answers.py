@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field, create_model
 
 from services.metrics.core.definitions import DIMENSIONS, METRICS, Metric
-from services.metrics.core.views import RESPONSIVENESS, SENTIMENT, SHIFT, VOICE, WORKING_METRICS
+from services.metrics.core.views import RESPONSIVENESS, SENTIMENT, SHIFT, SNAPSHOT_METRICS, VOICE, WORKING_METRICS
 
 _DIMENSION_FIELDS: Final[dict[str, Any]] = dict.fromkeys(DIMENSIONS, (str | None, None))
 
@@ -43,6 +43,10 @@ def _series(name: str, row: Any) -> Any:  # noqa: ANN401  # a model made at run 
         series=(list[row], ...),
         previous=(list[row] | None, Field(default=None, description="Rows of the period before (compare=previous).")),
         previous_range=(Range | None, None),
+        approximate=(
+            list[str] | None,
+            Field(default=None, description="Metrics of these rows that tools reported: approximate."),
+        ),
     )
 
 
@@ -52,7 +56,7 @@ ANSWERS: Final = {
     "engagement": Engagement,
     "responsiveness": _series("Responsiveness", _row("ResponsivenessRow", (*RESPONSIVENESS.metrics, *WORKING_METRICS))),
     "sentiment": _series("Sentiment", _row("SentimentRow", SENTIMENT.metrics)),
-    "shift": _series("Shift", _row("ShiftRow", SHIFT.metrics)),
+    "shift": _series("Shift", _row("ShiftRow", (*SHIFT.metrics, *SNAPSHOT_METRICS))),
     "share-of-voice": _series("ShareOfVoice", _row("ShareOfVoiceRow", VOICE.metrics, group=(str, ...))),
 }
 
@@ -118,6 +122,15 @@ class DrillActor(BaseModel):
     followers: int | None
 
 
+class DrillSnapshot(BaseModel):
+    """What a tool last showed of one counter."""
+
+    counter: str
+    value: int
+    observed_at: datetime
+    approximate: bool
+
+
 class DrillActivity(BaseModel):
     """One activity behind a number, as its latest version has it."""
 
@@ -145,6 +158,7 @@ class DrillActivity(BaseModel):
     model: str | None
     answered_at: datetime | None
     first_response_seconds: float | None
+    snapshots: list[DrillSnapshot]
 
 
 class Activities(Stamped):

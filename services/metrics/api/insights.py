@@ -119,7 +119,7 @@ def goal_rows(desk: SeriesDesk, parameters: EngagementParameters, principal: Pri
 def _measured(desk: SeriesDesk, goal: Goal, query: EngagementQuery) -> list[dict[str, Any]]:
     """Return the one row of the view that holds a goal's metric."""
     for view in (ENGAGEMENT, SHIFT):
-        if any(each.name == goal.metric for each in view.metrics):
+        if any(each.name == goal.metric for each in desk.metrics(view)):
             return desk.rows(view, query)
     return desk.rows(RESPONSIVENESS, query)
 
@@ -128,7 +128,11 @@ def _drilled(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as the answer has it: the actor as one value, unknown names as null."""
     actor = {name: value or None for name, value in row["actor"].items()} | {"followers": row["followers"]}
     kept = {name: value for name, value in row.items() if name not in {"occurred_us", "followers"}}
-    return kept | {"actor": actor, "unsure": bool(row["unsure"])}
+    seen = [
+        {"counter": counter, "value": value, "observed_at": at, "approximate": True}
+        for counter, value, at in row["snapshots"]
+    ]
+    return kept | {"actor": actor, "unsure": bool(row["unsure"]), "snapshots": seen}
 
 
 def _listed(name: str, rows: list[dict[str, Any]], stamps: Stamps, form: str, columns: dict[str, str]) -> Response:

@@ -43,6 +43,7 @@ def metrics_router(parts: MetricsParts) -> APIRouter:
                 formula_version=each.formula_version,
                 unit=each.unit,
                 caveats=each.caveats,
+                approximate=each.approximate,
             )
             for each in DOCUMENTED
         ]

@@ -161,6 +161,7 @@ class MetricDefinition(BaseModel):
     formula_version: str
     unit: str
     caveats: str
+    approximate: bool = Field(description="Made of what tools reported, not of activities.")
 
 
 class Definitions(BaseModel):

@@ -50,6 +50,7 @@ class Metric:
     sql: str
     caveats: str = ""
     formula_version: str = "1"
+    approximate: bool = False
 
 
 def _count(name: str, formula: str, caveats: str = "") -> Metric:

@@ -45,6 +45,12 @@ CONDITIONS: Final[dict[str, str]] = {
     "social_share": _any(*_COUNTED),
     "social_push": _of_class("social", "push"),
     "legacy_push": _of_class("legacy", "push"),
+    "social_engagement": _of_class("social", *_ENGAGEMENT),
+    "legacy_engagement": _of_class("legacy", *_ENGAGEMENT),
+    **{
+        f"legacy_{name}": _of_class("legacy", "push")
+        for name in ("audience", "opens", "clicks", "open_rate", "click_rate")
+    },
     "posts": _any("inbound_posts", "ambient_posts"),
     "share": _any("inbound_posts", "ambient_posts"),
 }
@@ -58,6 +64,15 @@ SELECT id_hash, id, argMaxIf((text, url, actor_id, actor_handle, actor_name, act
     removal = 0) AS said
 FROM versions WHERE id_hash IN (SELECT id_hash FROM {page}) GROUP BY id_hash, id"""
 """What the latest version of each activity of a page says."""
+
+
+SNAPSHOTS: Final = """
+SELECT id_hash, id, groupArray((counter, last.2, formatDateTime(last.1, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC'))) AS observed
+FROM (
+  SELECT id_hash, id, counter, max((observed_at, value)) AS last FROM snapshots
+  WHERE id_hash IN (SELECT id_hash FROM {page}) GROUP BY id_hash, id, counter ORDER BY counter
+) GROUP BY id_hash, id"""
+"""What was last observed of each counter of the posts of a page."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +129,10 @@ SELECT fact.id AS id, formatDateTime(fact.occurred_at, '%Y-%m-%dT%H:%i:%S.%fZ', 
   nullIf(said.7, '') AS object_id, nullIf(fact.conversation_id, '') AS conversation_id,
   nullIf(fact.in_reply_to, '') AS in_reply_to, said.14 = 1 AS unsure, nullIf(said.13, '') AS model,
   formatDateTime(fact.answered_at, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC') AS answered_at, fact.first_response_seconds
-    AS first_response_seconds, toUnixTimestamp64Micro(fact.occurred_at) AS occurred_us
+    AS first_response_seconds, counted.observed AS snapshots, toUnixTimestamp64Micro(fact.occurred_at) AS occurred_us
 FROM page AS fact LEFT JOIN ({TEXTS.format(page="page")}) AS latest
   ON latest.id_hash = fact.id_hash AND latest.id = fact.id
+LEFT JOIN ({SNAPSHOTS.format(page="page")}) AS counted ON counted.id_hash = fact.id_hash AND counted.id = fact.id
 ORDER BY fact.occurred_at DESC, fact.id DESC"""
     return Statement(sql, parameters)
 

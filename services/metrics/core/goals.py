@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.metrics.core.calendar import DAY, add_months, midnight
-from services.metrics.core.views import metric_named
+from services.metrics.core.views import OBSERVED, metric_named
 from shared.contracts.configuration import Goal
 
 LESS_IS_BETTER: Final = frozenset({
@@ -54,7 +54,7 @@ def period_bounds(period: str, at: datetime, zone: ZoneInfo) -> tuple[datetime, 
 def stand(goal: Goal, actual: float | None, at: datetime, bounds: tuple[datetime, datetime]) -> GoalStand:
     """Return how a goal stands at `at`: counts grow with time, everything else keeps its level."""
     metric = metric_named(goal.metric)
-    grows = metric is not None and metric.unit == "count"
+    grows = metric is not None and metric.unit in {"count", OBSERVED}
     start, end = bounds
     passed = min(1.0, max(0.0, (at - start) / (end - start)))
     if grows:

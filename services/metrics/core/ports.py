@@ -32,6 +32,13 @@ class Facts(Protocol):
         """
 
 
+class Snapshots(Protocol):
+    """Keeps snapshots."""
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Return once the rows are durable; keeping them again changes nothing. Raises as Facts.apply."""
+
+
 class Rejections(Protocol):
     """Keeps Rejections."""
 

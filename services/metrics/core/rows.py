@@ -73,6 +73,9 @@ def unstorable(activity: Activity, *, origin: str, raw: bytes, at: datetime) -> 
         if not EARLIEST <= getattr(activity, field) < LATEST:
             detail = f"expected an instant from {EARLIEST.year} up to {LATEST.year}"
             return reject(Reason.TIMESTAMP_OUT_OF_RANGE, field, detail, origin=origin, raw=raw, at=at)
+    if not all(EARLIEST <= each.observed_at < LATEST for each in activity.snapshots):
+        detail = f"expected instants from {EARLIEST.year} up to {LATEST.year}"
+        return reject(Reason.TIMESTAMP_OUT_OF_RANGE, "snapshots.observed_at", detail, origin=origin, raw=raw, at=at)
     if activity.version >= MAX_VERSION:
         detail = f"expected microseconds below {MAX_VERSION}, found a larger number"
         return reject(Reason.INVALID_RECORD, "version", detail, origin=origin, raw=raw, at=at)

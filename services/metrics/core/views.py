@@ -9,6 +9,7 @@ from services.metrics.core.definitions import COUNTERS, METRICS, Metric
 OURS_OR_TO_US: Final = (
     "push + responses + own_replies + outbound_reactions + inbound_posts + announces + likes + follows"
 )
+ENGAGED: Final = "replies + mentions + quotes + announces + likes + follows"
 _OF_CLASS: Final = "everything our accounts did or that was addressed to them on {} channels"
 _CAVEAT: Final = "Ambient posts are not in it."
 
@@ -25,6 +26,36 @@ SHIFT_METRICS: Final = (
     ),
     Metric("social_push", "push on social channels", "count", "social_push"),
     Metric("legacy_push", "push on legacy channels (email, phone, sms, press, web)", "count", "legacy_push"),
+    Metric("social_engagement", "engagement on social channels", "count", "social_engagement"),
+    Metric("legacy_engagement", "engagement on legacy channels", "count", "legacy_engagement"),
+)
+
+OBSERVED: Final = "observed count"
+"""Unit of what a tool showed: null where nobody reported, never counted from activities."""
+
+_REPORTED: Final = (
+    "Approximate: snapshots that the sending tool reported, the last one of each push; null when there is none. "
+)
+
+
+def _reported(counter: str, words: str, caveat: str) -> Metric:
+    sql = f"if(countIf(seen.has_{counter}) = 0, NULL, sum(seen.{counter}))"
+    return Metric(f"legacy_{counter}", words, OBSERVED, sql, _REPORTED + caveat, approximate=True)
+
+
+def _rate(name: str, counter: str) -> Metric:
+    below = f"sumIf(seen.audience, seen.has_{counter})"
+    sql = f"if({below} = 0, NULL, sumIf(seen.{counter}, seen.has_audience) / {below})"
+    words = f"legacy_{counter} / legacy_audience"
+    return Metric(name, words, "ratio", sql, f"{_REPORTED}Over pushes of which both are known.", approximate=True)
+
+
+SNAPSHOT_METRICS: Final = (
+    _reported("audience", "people that push on legacy channels was sent to", "Once per push, however often the same."),
+    _reported("opens", "opens of push on legacy channels", "A mail program that loads pictures by itself opens."),
+    _reported("clicks", "clicks in push on legacy channels", "A scanner that follows links clicks."),
+    _rate("legacy_open_rate", "opens"),
+    _rate("legacy_click_rate", "clicks"),
 )
 
 WORKING_METRICS: Final = tuple(
@@ -49,7 +80,7 @@ VOICE_METRICS: Final = (
     Metric("share", "posts of the group / posts of all groups", "ratio", "share", "Within bucket and grouping."),
 )
 
-DOCUMENTED: Final = (*METRICS, *SHIFT_METRICS, *WORKING_METRICS, *VOICE_METRICS)
+DOCUMENTED: Final = (*METRICS, *SHIFT_METRICS, *SNAPSHOT_METRICS, *WORKING_METRICS, *VOICE_METRICS)
 """Every metric that some answer holds."""
 
 _BY_NAME: Final = {metric.name: metric for metric in DOCUMENTED}
@@ -96,6 +127,8 @@ SHIFT: Final = View(
         "legacy_activities": _of_class(OURS_OR_TO_US, "legacy"),
         "social_push": _of_class("push", "social"),
         "legacy_push": _of_class("push", "legacy"),
+        "social_engagement": _of_class(ENGAGED, "social"),
+        "legacy_engagement": _of_class(ENGAGED, "legacy"),
     },
 )
 VOICE: Final = View("share-of-voice", VOICE_METRICS, "posts")

@@ -12,6 +12,7 @@ import pytest
 from services.metrics.store.clickhouse import ClickHouseAddress
 from services.metrics.store.migrate import migrate
 from services.metrics.store.reader import ClickHouseReader
+from services.metrics.store.snapshots import ClickHouseSnapshots
 from services.metrics.store.writer import ClickHouseFacts
 from tests.conftest import ROOT, accepts, free_port
 from tests.integration.metrics.store import Store
@@ -64,8 +65,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def open_store(address: ClickHouseAddress) -> Iterator[Store]:
     facts, reader = ClickHouseFacts(address, f"t{next(_NUMBERS)}"), ClickHouseReader(address, clients=2)
-    yield Store(facts, reader)
+    snapshots = ClickHouseSnapshots(address)
+    yield Store(facts, reader, snapshots)
     facts.close()
+    snapshots.close()
     reader.close()
 
 

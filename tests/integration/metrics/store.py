@@ -9,7 +9,9 @@ import orjson
 
 from services.metrics.core.query import Bucket, EngagementQuery, engagement
 from services.metrics.core.rows import VersionBatch, version_row
+from services.metrics.core.snapshots import snapshot_rows
 from services.metrics.store.reader import ClickHouseReader
+from services.metrics.store.snapshots import ClickHouseSnapshots
 from services.metrics.store.writer import ClickHouseFacts
 from shared.contracts.activity import Activity, ClassifiedActivity
 from tests.builders import NOON
@@ -28,9 +30,11 @@ class Store:
 
     facts: ClickHouseFacts
     reader: ClickHouseReader
+    snapshots: ClickHouseSnapshots
 
     def hear(self, *activities: ClassifiedActivity) -> None:
         """Apply the activities as one batch."""
+        self.snapshots.keep([row for each in activities for row in snapshot_rows(each)])
         self.facts.apply(VersionBatch([version_row(each) for each in activities]))
 
     def series(

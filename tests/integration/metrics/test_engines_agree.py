@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from services.metrics.core.drill import Page, activities
 from services.metrics.core.query import Bucket, EngagementQuery, engagement, series
 from services.metrics.core.silos import answered_by_two, misrouted, questions
-from services.metrics.core.views import SHIFT
+from services.metrics.core.snapshots import legacy_reach
+from services.metrics.core.views import RESPONSIVENESS, SENTIMENT, SHIFT, SNAPSHOT_METRICS
 from services.metrics.core.voice import Voices
 from services.metrics.core.voice_series import share_of_voice
 from services.metrics.core.working_time import business_responses
@@ -14,6 +16,7 @@ from shared.contracts.configuration import BusinessHours, Term
 from tests.builders import NOON
 from tests.integration.metrics.fold import DIMENSIONS
 from tests.integration.metrics.store import Store
+from tests.integration.metrics.test_snapshots import some_campaign
 from tests.integration.metrics.test_store_against_fold import assert_same, some_post, some_reaction
 
 
@@ -22,6 +25,7 @@ def test_the_engine_in_process_and_one_behind_http_give_the_same_answers(store: 
     draw = random.Random(99)
     history = [some_post(draw, draw.randrange(12)) for _ in range(40)]
     history += [some_reaction(draw, draw.randrange(6)) for _ in range(20)]
+    history += [some_campaign(draw, draw.randrange(6)) for _ in range(20)]
     for cut in (slice(0, 25), slice(25, None), slice(10, 30)):
         store.hear(*history[cut])
         server_store.hear(*history[cut])
@@ -40,7 +44,12 @@ def test_the_engine_in_process_and_one_behind_http_give_the_same_answers(store: 
     hours = BusinessHours(timezone="Europe/Berlin")
     for statement in (
         engagement(query),
+        series(query, RESPONSIVENESS),
+        series(query, SENTIMENT),
         series(query, SHIFT),
+        legacy_reach(query, SNAPSHOT_METRICS),
+        series(replace(query, by=(), whole=True), SHIFT),
+        legacy_reach(replace(query, by=(), whole=True), SNAPSHOT_METRICS),
         share_of_voice(query, voices),
         business_responses(query, hours, NOON),
         activities(query, Page("inbound_posts", limit=50), voices),
@@ -50,3 +59,4 @@ def test_the_engine_in_process_and_one_behind_http_give_the_same_answers(store: 
     ):
         answers = [each.reader.fetch(statement, "JSONEachRow") for each in (store, server_store)]
         assert answers[0] == answers[1]
+        assert answers[0].strip() not in {b"", b"[]"}, statement.sql

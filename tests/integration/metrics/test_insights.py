@@ -109,7 +109,9 @@ def test_the_shift_shows_old_and_new_channels_side_by_side(client: TestClient, s
     assert row == {
         "bucket": "2026-11-23T00:00:00Z", "department": "support", "push": 2, "responses": 1,
         "conversation_share": pytest.approx(1 / 3), "social_activities": 4, "legacy_activities": 1,
-        "social_share": 0.8, "social_push": 1, "legacy_push": 1,
+        "social_share": 0.8, "social_push": 1, "legacy_push": 1, "social_engagement": 2, "legacy_engagement": 0,
+        "legacy_audience": None, "legacy_opens": None, "legacy_clicks": None, "legacy_open_rate": None,
+        "legacy_click_rate": None,
     }  # fmt: skip
 
 

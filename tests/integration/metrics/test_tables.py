@@ -6,6 +6,7 @@ import pytest
 from services.metrics.core.definitions import COUNTERS, DIMENSIONS
 from services.metrics.core.ports import Statement
 from services.metrics.core.rows import REJECTION_COLUMNS, VERSION_COLUMNS
+from services.metrics.core.snapshots import SNAPSHOT_COLUMNS
 from services.metrics.store.clickhouse import ClickHouseAddress
 from services.metrics.store.migrate import migrate, migrations
 from services.metrics.store.reader import ClickHouseReader
@@ -32,6 +33,7 @@ def test_the_columns_of_the_code_are_the_columns_of_the_tables(store: Store) -> 
     states = ["people_state", "first_response_state"]
     assert sorted(columns(store, "versions")) == sorted([*VERSION_COLUMNS, "heard"])
     assert columns(store, "rejections") == list(REJECTION_COLUMNS)
+    assert columns(store, "snapshots") == list(SNAPSHOT_COLUMNS)
     assert columns(store, "minutes") == ["minute", *DIMENSIONS, "computed", *COUNTERS, *states]
     assert columns(store, "hours") == ["hour", *DIMENSIONS, "computed", *COUNTERS, *states]
 

@@ -83,6 +83,7 @@ def test_a_post_of_ours_is_outbound_with_the_id_of_its_record() -> None:
         "mentions": [],
         "account": US,
         "department": "marketing",
+        "snapshots": [],
     }
 
 

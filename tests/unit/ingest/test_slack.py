@@ -66,6 +66,7 @@ def test_a_message_is_an_inbound_internal_post() -> None:
         "text": "hi",
         "conversation_id": f"slack:T1/C1/{TS}",
         "mentions": [],
+        "snapshots": [],
     }
 
 

@@ -78,6 +78,7 @@ def test_a_plain_post_gets_every_field_of_an_activity() -> None:
         "mentions": (),
         "account": None,
         "department": None,
+        "snapshots": (),
     }
 
 

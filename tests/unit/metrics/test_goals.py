@@ -1,13 +1,17 @@
+import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.metrics.app import refuse_unmeasurable
 from services.metrics.core.goals import measurable, period_bounds, stand
-from shared.contracts.configuration import Configuration, Goal
+from services.metrics.core.views import DOCUMENTED
+from shared.contracts.configuration import Goal
+from shared.contracts.vocabulary import GOAL_METRICS, SHIPPED_DEPARTMENTS
 from shared.errors import ConfigurationError
+from shared.service.configuration import parse_configuration
 from tests.builders import NOON
+from tests.conftest import ROOT
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -45,8 +49,34 @@ def test_of_times_and_complaints_less_is_better() -> None:
     assert a_stand("negative", 10, 6, 0.5) == (12, False)
 
 
-def test_a_goal_for_a_metric_that_does_not_exist_stops_the_start_with_its_place() -> None:
-    assert measurable("social_share")
-    goals = (Goal(department="support", metric="push", target=1), Goal(department="support", metric="fame", target=1))
-    with pytest.raises(ConfigurationError, match=r"goals\[1\].metric: expected one of .*push.*; found 'fame'"):
-        refuse_unmeasurable(Configuration(goals=goals))
+def test_what_tools_report_grows_like_a_count() -> None:
+    assert a_stand("legacy_audience", 1_000, 400, 0.5) == (800, False)
+
+
+def test_the_names_of_goals_are_those_of_the_definitions() -> None:
+    assert list(GOAL_METRICS) == [metric.name for metric in DOCUMENTED if measurable(metric.name)]
+
+
+def test_the_departments_of_goals_are_those_of_the_shipped_model() -> None:
+    manifest = json.loads((ROOT / "services/classify/artefact/manifest.json").read_text(encoding="utf-8"))
+    assert set(manifest["heads"]["department"]["labels"]) == SHIPPED_DEPARTMENTS
+
+
+def test_a_goal_nobody_can_measure_stops_the_start_with_path_and_line() -> None:
+    text = """organisation:
+  accounts: [{channel: web, id: acme, department: workshop}]
+goals:
+  - {department: workshop, metric: push, target: 1}
+  - department: support
+    metric: fame
+    target: 1
+  - {department: supprot, metric: response_rate, target: 0.9, period: year}
+"""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_configuration(text, name="earshot.yaml")
+    metric, department = caught.value.problems
+    assert (metric.where, department.where) == ("earshot.yaml:6", "earshot.yaml:8")
+    assert metric.message.startswith("goals.1.metric: expected one of push, ")
+    assert metric.message.endswith("found 'fame'")
+    assert "(billing, " in department.message
+    assert department.message.endswith("found 'supprot'")

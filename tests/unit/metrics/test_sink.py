@@ -47,7 +47,7 @@ def a_post(activity: ClassifiedActivity, *, offset: int = 0) -> Record:
 
 
 def a_sink(facts: FakeFacts) -> ActivitySink:
-    return ActivitySink(facts, lambda: NOON, Telemetry("metrics"))
+    return ActivitySink(facts, lambda: NOON, Telemetry("metrics"), FakeRejections())
 
 
 def test_posts_and_reactions_reach_the_facts_and_what_is_bad_comes_back_with_its_origin() -> None:
@@ -98,7 +98,7 @@ def test_a_record_that_is_no_rejection_is_kept_too_and_never_rejected_in_a_circl
 
 def test_latency_is_told_from_receipt_and_apart_from_it_from_the_act() -> None:
     telemetry = Telemetry("metrics")
-    sink = ActivitySink(FakeFacts(), lambda: NOON, telemetry)
+    sink = ActivitySink(FakeFacts(), lambda: NOON, telemetry, FakeRejections())
     long_ago = an_activity(occurred_at=NOON - timedelta(days=10), received_at=NOON - timedelta(seconds=3))
     sink.handle([a_post(classified(long_ago)), a_post(classified(long_ago), offset=1)])
     sample = telemetry.registry.get_sample_value
