@@ -100,16 +100,22 @@ def _judged(fact: Fact) -> list[str]:
     return [*wrong, *([held["sentiment"]] if held["sentiment"] in {"negative", "neutral", "positive"} else [])]
 
 
-def first_response(fact: Fact, facts: dict[str, Fact]) -> float | None:
+def responses(facts: dict[str, Fact]) -> dict[str, datetime]:
+    """Return when the first living response to each post was made, by the post's id."""
+    first: dict[str, datetime] = {}
+    for fact in facts.values():
+        parent = fact.activity.in_reply_to
+        if fact.is_post and fact.activity.direction == "outbound" and parent:
+            first[parent] = min(first.get(parent, fact.occurred_at), fact.occurred_at)
+    return first
+
+
+def first_response(fact: Fact, first: dict[str, datetime]) -> float | None:
     """Return the seconds to the first living response to an inbound post, or None."""
-    at = [
-        each.occurred_at
-        for each in facts.values()
-        if each.is_post and each.activity.direction == "outbound" and each.activity.in_reply_to == fact.activity.id
-    ]
-    if not fact.is_inbound_post or not at:
+    at = first.get(fact.activity.id)
+    if not fact.is_inbound_post or at is None:
         return None
-    return max(0.0, (min(at) - fact.occurred_at) / timedelta(seconds=1))
+    return max(0.0, (at - fact.occurred_at) / timedelta(seconds=1))
 
 
 def starts(at: datetime, bucket: str, zone: tzinfo = UTC) -> datetime:
@@ -139,6 +145,7 @@ def fold(
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Return per (bucket, groups...) the counters, people and response times."""
     facts, ours = living(heard)
+    first = responses(facts)
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     people: dict[tuple[Any, ...], set[tuple[str, str]]] = defaultdict(set)
     times: dict[tuple[Any, ...], list[float]] = defaultdict(list)
@@ -149,7 +156,7 @@ def fold(
         held = fact.dimensions()
         key = (starts(fact.occurred_at, bucket, zone), *(held[name] or None for name in by))
         row = groups.setdefault(key, dict.fromkeys(COUNTS, 0))
-        seconds = first_response(fact, facts)
+        seconds = first_response(fact, first)
         if seconds is not None:
             names.append("answered")
             times[key].append(seconds)

@@ -1,0 +1,1 @@
+"""Long proofs with real processes, run by `make soak`: each is a program that prints what it compared."""
