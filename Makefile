@@ -4,10 +4,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CODE := shared services deploy tools tests
 TRAIN_VENV := build/train-venv
+SOAKS = $(sort $(patsubst tests/soak/%.py,tests.soak.%,$(wildcard tests/soak/prove_*.py)))
 BENCHES = $(sort $(patsubst tests/performance/%.py,tests.performance.%,$(wildcard tests/performance/bench_*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check fix bench ci train lock docs
+.PHONY: help setup up demo soak test check fix bench ci train lock docs
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ demo: setup ## start it with an invented company whose posts are replayed
 
 test: setup ## run the whole test suite that needs no Docker
 	@$(PY) -m pytest
+
+soak: setup ## run the long proofs: kills and outages under load, compared with a clean count (an hour and more)
+	@set -e; for proof in $(SOAKS); do printf '\n== %s\n' "$$proof"; $(PY) -m $$proof; done
 
 check: setup ## the fast loop: format, lint, types, import rules, unit tests, fresh documents
 	@$(PY) -m ruff format --check $(CODE)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -25,6 +26,7 @@ from services.ingest.core.slack import Workspace
 from services.ingest.cursors import SqlCursorStore
 from services.ingest.database import open_database
 from services.ingest.delivery import Delivery
+from services.ingest.forgetting import forget_old
 from services.ingest.index import SqlActivityIndex
 from services.ingest.intake import BrokerHealth, Intake
 from services.ingest.journal import Journal, JournalledPublisher
@@ -124,6 +126,7 @@ def build(setup: Setup, world: World) -> FastAPI:
     endpoint = ActivitiesEndpoint(intake, sources.accounts, meters, world.clock, setup.settings.trace_share)
     replays = Replays(world.lookup, intake, world.engine, world.clock)
     served = Served(endpoint, sources.webhooks, sources.states, replays)
+    index, remembered = SqlActivityIndex(world.engine), timedelta(days=setup.settings.remember_days)
     runner = Runner(sources.connectors, world.jitter, world.monotonic)
 
     @asynccontextmanager
@@ -134,6 +137,7 @@ def build(setup: Setup, world: World) -> FastAPI:
             tasks = [
                 group.create_task(watch_broker(world.ends, broker, setup.settings.probe_seconds), name="probe"),
                 group.create_task(runner.run(), name="sources"),
+                group.create_task(forget_old(index, world.clock, remembered), name="forgetting"),
             ]
             yield
             for task in tasks:

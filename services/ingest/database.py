@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Engine, Index, MetaData, String, Table, create_engine, event
+from sqlalchemy import BigInteger, Column, Engine, Index, MetaData, String, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from shared.errors import PermanentError, TransientError
 
 METADATA: Final = MetaData()
+AGE: Final = "remembered_at_us"
 ACTIVITIES: Final = Table(
     "ingest_activities",
     METADATA,
@@ -25,7 +26,9 @@ ACTIVITIES: Final = Table(
     Column("direction", String, nullable=False),
     Column("account", String),
     Column("department", String),
+    Column(AGE, BigInteger, nullable=False, server_default="0"),
     Index("ingest_activities_by_actor", "channel", "actor"),
+    Index("ingest_activities_by_age", AGE),
 )
 CURSORS: Final = Table(
     "ingest_cursors",
@@ -80,8 +83,19 @@ def open_database(url: str) -> Engine:
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
+        _add_age(engine)
         METADATA.create_all(engine)
     return engine
+
+
+def _add_age(engine: Engine) -> None:
+    """Give an index of before ages were kept its column; what stands in it is as old as this start."""
+    known = inspect(engine)
+    if not known.has_table(ACTIVITIES.name) or AGE in {each["name"] for each in known.get_columns(ACTIVITIES.name)}:
+        return
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {ACTIVITIES.name} ADD COLUMN {AGE} BIGINT NOT NULL DEFAULT 0"))
+        connection.execute(text(f"CREATE INDEX ingest_activities_by_age ON {ACTIVITIES.name} ({AGE})"))
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  # a DBAPI connection has no common type

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row, delete, select, update
 
+from services.ingest.core.fields import microseconds
 from services.ingest.core.known import Known
-from services.ingest.database import ACTIVITIES, translated, upsert
+from services.ingest.database import ACTIVITIES, AGE, translated, upsert
 from shared.contracts.activity import Direction, Surface, Verb
 
 IDS_PER_QUERY = 500
+FORGOTTEN_AT_ONCE = 5_000
 
 
 class SqlActivityIndex:
@@ -19,11 +22,11 @@ class SqlActivityIndex:
         self._engine = engine
         self._upsert = upsert(engine, ACTIVITIES)
 
-    def put(self, entries: Sequence[Known]) -> None:
+    def put(self, entries: Sequence[Known], at: datetime) -> None:
         """See ActivityIndex.put."""
         if not entries:
             return
-        rows = [asdict(entry) for entry in entries]
+        rows = [asdict(entry) | {AGE: microseconds(at)} for entry in entries]
         with translated("write the activity index"), self._engine.begin() as connection:
             connection.execute(self._upsert, rows)
 
@@ -46,9 +49,19 @@ class SqlActivityIndex:
         with translated("read the activity index"), self._engine.connect() as connection:
             return [_known(row) for row in connection.execute(wanted.order_by(ACTIVITIES.c.id))]
 
+    def forget(self, before: datetime, *, now: datetime) -> int:
+        """Forget some of what was remembered before an instant; return how many. Raises TransientError."""
+        age = ACTIVITIES.c[AGE]
+        some = select(ACTIVITIES.c.id).where(age < microseconds(before)).order_by(age).limit(FORGOTTEN_AT_ONCE)
+        with translated("prune the activity index"), self._engine.begin() as connection:
+            # What an older Earshot remembered has no age; it counts from the first look on.
+            connection.execute(update(ACTIVITIES).where(age == 0).values({AGE: microseconds(now)}))
+            return connection.execute(delete(ACTIVITIES).where(ACTIVITIES.c.id.in_(some))).rowcount
+
 
 def _known(row: Row[tuple[object, ...]]) -> Known:
     held = row._asdict()
+    del held[AGE]
     return Known(
         **{
             **held,

@@ -29,6 +29,10 @@ class IngestSettings(BaseSettings):
         default=0.01, ge=0, le=1, description="Share of activities from streams and bulk requests that every service "
         "logs when all goes well; chosen by the record, so the same ones everywhere.",
     )  # fmt: skip
+    remember_days: int = Field(
+        default=400, ge=1, le=36_500, description="How long ingest remembers an activity of a platform whose deletes "
+        "name nothing but an id (Bluesky); an older one can then no longer be taken back.",
+    )  # fmt: skip
     probe_seconds: float = Field(default=3, gt=0, le=60, description="Seconds between two looks at the broker.")
 
     def database(self, home: Path) -> str:

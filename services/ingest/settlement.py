@@ -1,4 +1,4 @@
-"""Looks after the journal: publishes it again at start, repairs what failed, forgets what is settled."""
+"""Looks after the journal: publishes it again at start, forgets what is settled."""
 
 import threading
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ import structlog
 
 from services.ingest.core.settlement import READERS, RECEIVED, Offsets, Round, Stage, advance
 from services.ingest.journal import JournalledPublisher
-from shared.contracts.topics import POSTS_CLASSIFIED
+from shared.contracts.topics import POSTS_CLASSIFIED, RECORDS_REJECTED
 from shared.errors import TransientError
 from shared.stream.kafka import KafkaAdmin, KafkaEnds
 
@@ -52,10 +52,14 @@ class Settlement:
                 if self.replayed is None:
                     self.replayed = self.publisher.replay()
                     structlog.get_logger(__name__).info("journal published again", records=self.replayed)
-                self.publisher.repair()
                 held = self.step(held)
             except TransientError as error:
                 structlog.get_logger(__name__).info("journal waits for the broker", error=str(error))
+            except Exception as error:  # noqa: BLE001  # a dead thread would let the journal grow without a word
+                structlog.get_logger(__name__).error(
+                    "a look at the journal failed; the next one follows", exc_info=error
+                )
+                held = None
 
     def step(self, held: Round | None) -> Round | None:
         """Take one look; return the round to go on with, None when it ended. Raises TransientError."""
@@ -63,7 +67,7 @@ class Settlement:
             through = self.publisher.journal.acknowledged_through()
             return Round(through, self._ends(*RECEIVED)) if through else None
         committed = {group: self.admin.committed(group) for group in GROUPS}
-        held = advance(held, committed, self._ends(POSTS_CLASSIFIED.name))
+        held = advance(held, committed, self._ends(POSTS_CLASSIFIED.name, RECORDS_REJECTED.name))
         if held.stage is not Stage.SETTLED:
             return held
         if trimmed := self.publisher.journal.trim(held.through):

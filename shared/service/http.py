@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.contracts.trace import HEADER, parse_trace
 from shared.service.auth import Keyring, requires
 from shared.service.health import Health, health_router
+from shared.service.interrupted import Interrupted
 from shared.service.problems import install_problem_handlers
 from shared.service.settings import HttpSettings
 from shared.service.signin import signin_router
@@ -64,6 +65,7 @@ def create_app(parts: ServiceParts, routers: Sequence[APIRouter], *, lifespan: L
     for router in routers:
         app.include_router(router)
     app.add_middleware(_Measured, telemetry=parts.telemetry)
+    app.add_middleware(Interrupted)
     return app
 
 

@@ -64,7 +64,7 @@ class BatchReader:
                 if activity.verb not in REMOVAL_VERBS:
                     known[activity.id] = fresh[activity.id] = remembered(activity)
         # Before publishing: a crash in between leaves an entry too many, never an activity that cannot be taken back.
-        self.index.put(list(fresh.values()))
+        self.index.put(list(fresh.values()), self.clock())
         return heard
 
     def _event(self, frame: bytes, heard: Heard) -> Event | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from shared.contracts.activity import Activity, Direction, Surface, Verb
@@ -26,8 +27,8 @@ class Known:
 class ActivityIndex(Protocol):
     """Remembers activities by id and by actor. Every method may raise TransientError."""
 
-    def put(self, entries: Sequence[Known]) -> None:
-        """Remember entries durably; the same id again replaces."""
+    def put(self, entries: Sequence[Known], at: datetime) -> None:
+        """Remember entries durably from an instant on; the same id again replaces."""
 
     def find(self, ids: Iterable[str]) -> Mapping[str, Known]:
         """Return what is known of these ids."""

@@ -2,7 +2,8 @@
 
 A round notes the last journal entry that the broker has acknowledged and where the received topics ended then. When
 classify has committed past those ends, everything it made of them stands before the end of posts.classified.v1, which
-is noted in turn. When metrics and queues have committed past all noted ends, the entry and all before it are settled.
+is noted in turn. When metrics and queues have committed past those, whatever was rejected on the way stands before the
+end of records.rejected.v1, which is noted last. When that is stored as well, the entry and all before it are settled.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ class Stage(Enum):
 
     RECEIVED = auto()
     CLASSIFIED = auto()
+    REJECTED = auto()
     SETTLED = auto()
 
 
@@ -52,10 +54,16 @@ def passed(ends: Offsets, committed: Mapping[str, Offsets]) -> bool:
     )
 
 
-def advance(held: Round, committed: Mapping[str, Offsets], classified_ends: Offsets) -> Round:
-    """Return the round after a look at the groups; `classified_ends` must have been read after `committed`."""
+def advance(held: Round, committed: Mapping[str, Offsets], later_ends: Offsets) -> Round:
+    """Return the round after a look at the groups; `later_ends` of the other topics were read after `committed`."""
     if not passed(held.ends, committed):
         return held
     if held.stage is Stage.RECEIVED:
-        return replace(held, ends=classified_ends, stage=Stage.CLASSIFIED)
+        return replace(held, ends=_of(POSTS_CLASSIFIED.name, later_ends), stage=Stage.CLASSIFIED)
+    if held.stage is Stage.CLASSIFIED:
+        return replace(held, ends=_of(RECORDS_REJECTED.name, later_ends), stage=Stage.REJECTED)
     return replace(held, stage=Stage.SETTLED)
+
+
+def _of(topic: str, ends: Offsets) -> Offsets:
+    return {partition: end for partition, end in ends.items() if partition.topic == topic}

@@ -1,5 +1,6 @@
 """The activity index and the cursors on a real SQLite file, across processes' lives."""
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,7 @@ def engine(url: str) -> Iterator[Engine]:
 
 
 def test_what_was_remembered_is_found_by_the_next_process(engine: Engine, url: str) -> None:
-    SqlActivityIndex(engine).put([LIKE, replace(LIKE, id="other", actor="did:plc:ben")])
+    SqlActivityIndex(engine).put([LIKE, replace(LIKE, id="other", actor="did:plc:ben")], NOON)
     again = open_database(url)
     index = SqlActivityIndex(again)
     assert index.find([LIKE.id, "unknown"]) == {LIKE.id: LIKE}
@@ -47,16 +48,39 @@ def test_what_was_remembered_is_found_by_the_next_process(engine: Engine, url: s
 
 def test_the_same_id_again_replaces(engine: Engine) -> None:
     index = SqlActivityIndex(engine)
-    index.put([LIKE])
-    index.put([replace(LIKE, department="sales")])
+    index.put([LIKE], NOON)
+    index.put([replace(LIKE, department="sales")], NOON)
     assert [each.department for each in index.find([LIKE.id]).values()] == ["sales"]
 
 
 def test_thousands_of_ids_are_found_at_once(engine: Engine) -> None:
     index = SqlActivityIndex(engine)
-    index.put([replace(LIKE, id=f"id-{number}") for number in range(1_200)])
+    index.put([replace(LIKE, id=f"id-{number}") for number in range(1_200)], NOON)
     assert len(index.find(f"id-{number}" for number in range(2_000))) == 1_200
     assert index.find([]) == {}
+
+
+def test_what_is_older_than_a_delete_is_likely_to_name_is_forgotten(engine: Engine) -> None:
+    index = SqlActivityIndex(engine)
+    index.put([replace(LIKE, id="old"), replace(LIKE, id="heard again")], NOON - timedelta(days=401))
+    index.put([replace(LIKE, id="heard again"), replace(LIKE, id="new")], NOON - timedelta(days=1))
+    assert index.forget(NOON - timedelta(days=400), now=NOON) == 1
+    assert set(index.find(["old", "heard again", "new"])) == {"heard again", "new"}
+
+
+def test_an_index_of_before_ages_were_kept_counts_from_the_first_look(url: str, tmp_path: Path) -> None:
+    first = open_database(url)
+    SqlActivityIndex(first).put([LIKE], NOON)
+    first.dispose()
+    with sqlite3.connect(tmp_path / "ingest.db") as connection:
+        connection.execute("DROP INDEX ingest_activities_by_age")
+        connection.execute("ALTER TABLE ingest_activities DROP COLUMN remembered_at_us")
+    again = open_database(url)
+    index = SqlActivityIndex(again)
+    assert index.forget(NOON - timedelta(days=400), now=NOON) == 0
+    assert index.find([LIKE.id]) == {LIKE.id: LIKE}
+    assert index.forget(NOON + timedelta(days=1), now=NOON + timedelta(days=401)) == 1
+    again.dispose()
 
 
 def test_a_source_goes_on_where_it_stood(engine: Engine, url: str) -> None:

@@ -129,7 +129,7 @@ class FakeIndex:
 
     entries: dict[str, Known] = field(default_factory=dict)
 
-    def put(self, entries: Sequence[Known]) -> None:
+    def put(self, entries: Sequence[Known], at: datetime) -> None:
         self.entries |= {entry.id: entry for entry in entries}
 
     def find(self, ids: Iterable[str]) -> Mapping[str, Known]:

@@ -1,5 +1,6 @@
 """How every service behaves over HTTP: keys, scopes, cookies, problem documents, health, metrics, docs."""
 
+import asyncio
 import hashlib
 
 import pytest
@@ -35,6 +36,10 @@ def a_client(health: Health | None = None) -> TestClient:
     @router.get("/v1/bug", dependencies=[Depends(requires("metrics:read"))])
     def bug() -> None:
         raise ZeroDivisionError
+
+    @router.get("/v1/cut", dependencies=[Depends(requires("metrics:read"))])
+    async def cut() -> None:
+        raise asyncio.CancelledError
 
     keyring = Keyring(Configuration(keys=(narrow,)), KEY)
     parts = ServiceParts("test", keyring, health or Health(), Telemetry("test"), prefix="/test")
@@ -128,3 +133,9 @@ def test_the_docs_page_loads_nothing_from_elsewhere() -> None:
     assert "http://" not in page
     assert "https://" not in page
     assert client.get("/docs-assets/swagger-ui-bundle.js").status_code == 200
+
+
+def test_a_request_that_a_restart_cuts_off_is_told_to_come_again() -> None:
+    answer = a_client().get("/v1/cut", headers=bearer(KEY))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "send it again" in answer.json()["detail"]

@@ -1,6 +1,6 @@
 """Replays a seeded mix while random processes are killed, and compares everything stored with a naive fold of the mix.
 
-    python -m tests.soak.kills --place embedded --activities 200000 --kills 100
+    python -m tests.soak.prove_kills --place embedded --activities 200000 --kills 100
 
 A client sends batches of NDJSON and sends a batch again until it is answered 202, as any client must. Prints what it
 compared; exit code 1 when anything differs.
