@@ -1,20 +1,15 @@
 """The two handlers of the metrics service: versions of activities into facts, Rejections into their table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+import numpy as np
+
+from services.metrics.core.columns import VersionBatch, read
 from services.metrics.core.ports import Facts, Rejections, Snapshots
-from services.metrics.core.rows import (
-    VERSION_COLUMNS,
-    Row,
-    VersionBatch,
-    microseconds,
-    rejection_row,
-    unstorable,
-    version_row,
-)
+from services.metrics.core.rows import EPOCH, MICROSECOND, Row, microseconds, rejection_row, unstorable, version_row
 from services.metrics.core.snapshots import snapshot_rows
 from shared.clock import Clock
 from shared.contracts.activity import ClassifiedActivity
@@ -24,8 +19,6 @@ from shared.service.telemetry import Telemetry
 from shared.stream.ports import Partition, Record
 
 LOOP: Final = "metrics"
-RECEIVED: Final = VERSION_COLUMNS.index("received_at")
-OCCURRED: Final = VERSION_COLUMNS.index("occurred_at")
 
 
 @dataclass
@@ -41,41 +34,58 @@ class ActivitySink:
 
     def handle(self, records: Sequence[Record]) -> Sequence[Rejection]:
         """See Handler.handle."""
+        return self.prepare(records)()
+
+    def prepare(self, records: Sequence[Record]) -> Callable[[], Sequence[Rejection]]:
+        """Decode records, here and now; returns what stores them, to be called until it does not raise."""
         at = self.clock()
-        rows: list[Row] = []
-        seen: list[Row] = []
+        batch, left = read([record.value for record in records])
         rejected: list[Rejection] = []
-        until = dict(self.counted_until)
-        for record in records:
-            activity = self._decoded(record, at)
+        rows: list[Row] = []
+        positions: list[int] = []
+        seen: list[Row] = []
+        for position in left:
+            activity = self._decoded(records[position], at)
             if isinstance(activity, Rejection):
                 rejected.append(activity)
-                continue
-            rows.append(version_row(activity))
-            seen += snapshot_rows(activity)
-            known = until.get(record.partition)
-            if known is None or activity.received_at > known:
-                until[record.partition] = activity.received_at
-        self.snapshots.keep(seen)
-        self.facts.apply(VersionBatch(rows))
-        self.counted_until = until
-        self._time(rows)
-        return rejected
+            else:
+                rows.append(version_row(activity))
+                positions.append(position)
+                seen += snapshot_rows(activity)
+        if rows:
+            batch = VersionBatch.together(batch, VersionBatch.of_rows(rows, positions))
+        until = latest_received(records, batch)
 
-    def _time(self, rows: Sequence[Row]) -> None:
+        def store() -> Sequence[Rejection]:
+            self.snapshots.keep(seen)
+            self.facts.apply(batch)
+            known = self.counted_until
+            self.counted_until = known | {each: max(found, known.get(each, found)) for each, found in until.items()}
+            self._time(batch)
+            return rejected
+
+        return store
+
+    def _time(self, batch: VersionBatch) -> None:
         """Tell how long it took from where each activity was received, and from where it happened, to here."""
         now_us = microseconds(self.clock())
-        for histogram, column in ((self.telemetry.delivery_seconds, RECEIVED), (self.telemetry.age_seconds, OCCURRED)):
-            histogram.observe(
-                LOOP,
-                [(now_us - row[column]) / 1_000_000 for row in rows],  # type: ignore[operator]  # both columns hold microseconds
-            )
+        self.telemetry.delivery_seconds.observe(LOOP, ((now_us - batch.received_us) / 1_000_000).tolist())
+        self.telemetry.age_seconds.observe(LOOP, ((now_us - batch.occurred_us) / 1_000_000).tolist())
 
     def _decoded(self, record: Record, at: datetime) -> ClassifiedActivity | Rejection:
         activity = decode(ClassifiedActivity, record.value, origin=record.origin, at=at)
         if isinstance(activity, Rejection):
             return activity
         return unstorable(activity, origin=record.origin, raw=record.value or b"", at=at) or activity
+
+
+def latest_received(records: Sequence[Record], batch: VersionBatch) -> dict[Partition, datetime]:
+    """Return per partition when the latest of a batch's versions was received."""
+    numbers: dict[Partition, int] = {}
+    partitions = np.array([numbers.setdefault(each.partition, len(numbers)) for each in records], dtype=np.int64)
+    latest = np.full(len(numbers), -1, dtype=np.int64)
+    np.maximum.at(latest, partitions[batch.positions], batch.received_us)
+    return {each: EPOCH + int(latest[number]) * MICROSECOND for each, number in numbers.items() if latest[number] >= 0}
 
 
 @dataclass

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from services.metrics.core.rows import Row, VersionBatch
+from services.metrics.core.columns import VersionBatch
+from services.metrics.core.rows import Row
 from shared.errors import EarshotError
 
 Parameter = str | int | list[str] | list[int]

@@ -1,8 +1,6 @@
 """From an activity to its row of the table `versions`; column names and their order are declared here once."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -49,22 +47,6 @@ def hash64(text: str) -> int:
 def microseconds(at: datetime) -> int:
     """Return microseconds since 1970 of an aware instant."""
     return (at - EPOCH) // MICROSECOND
-
-
-@dataclass(frozen=True)
-class VersionBatch:
-    """The rows of one batch, and the hashes of the activities they touch."""
-
-    rows: Sequence[Row]
-
-    @property
-    def touched(self) -> list[int]:
-        """Return the distinct id hashes."""
-        return list({int(row[0]) for row in self.rows})  # type: ignore[arg-type]  # the first column is id_hash
-
-    def columns(self) -> list[list[Cell]]:
-        """Return the rows by column, in the order of VERSION_COLUMNS."""
-        return [list(column) for column in zip(*self.rows, strict=True)]
 
 
 def unstorable(activity: Activity, *, origin: str, raw: bytes, at: datetime) -> Rejection | None:

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from services.metrics.core.rows import REJECTION_COLUMNS, VERSION_COLUMNS, Row, VersionBatch
+from services.metrics.core.columns import VersionBatch
+from services.metrics.core.rows import REJECTION_COLUMNS, Row
 from services.metrics.store import statements
 from services.metrics.store.clickhouse import WRITE_SETTINGS, ClickHouseAddress, open_client, translated
 
@@ -33,7 +37,7 @@ class ClickHouseFacts:
 
     def apply(self, batch: VersionBatch) -> None:
         """See Facts.apply. The order makes it exact: insert, stamp, read, write; level by level."""
-        if not batch.rows:
+        if not len(batch):
             return
         client = self._open()
         self._insert_versions(client, batch)
@@ -48,14 +52,12 @@ class ClickHouseFacts:
                 self._run(client, text, self._stamp(client))
 
     def _insert_versions(self, client: Client, batch: VersionBatch) -> None:
-        columns = batch.columns()
         with translated("insert versions"):
             # Of two rows of one version the one that came later wins, also within a batch.
-            first = self._stamp(client)
-            heard = list(range(first, first + len(batch.rows)))
-            client.insert("versions", [*columns, heard], column_names=[*VERSION_COLUMNS, "heard"], column_oriented=True)
+            heard = pa.array(batch.positions + self._stamp(client), pa.uint64())
+            client.insert_arrow("versions", batch.table.append_column("heard", heard))
 
-    def _resolve(self, client: Client, touched: list[int]) -> None:
+    def _resolve(self, client: Client, touched: "npt.NDArray[np.uint64]") -> None:
         """Write the facts of everything the batch concerns; what that is, the scratch table holds."""
         with translated("resolve activities"):
             # Before anything is read, also what belongs together: of two writers the one that read later wins.
@@ -64,8 +66,8 @@ class ClickHouseFacts:
             self._run(client, statements.EMPTY_SCRATCH)
             if not self.address.embedded:
                 self._run(client, statements.KEEP_SCRATCH)
-            part = [statements.SELF] * len(touched)
-            client.insert(self._scratch, [part, touched], column_names=["part", "value"], column_oriented=True)
+            part = np.full(len(touched), statements.SELF, dtype=np.uint8)
+            client.insert_arrow(self._scratch, pa.table({"part": part, "value": touched}))
             for text in (statements.WIDEN, statements.SURROUND, statements.FIND_SEVERAL):
                 self._run(client, text)
             self._run(client, statements.RESOLVE, stamp)

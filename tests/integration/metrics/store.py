@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
+from services.metrics.core.columns import VersionBatch
 from services.metrics.core.query import Bucket, EngagementQuery, engagement
-from services.metrics.core.rows import VersionBatch, version_row
+from services.metrics.core.rows import version_row
 from services.metrics.core.snapshots import snapshot_rows
 from services.metrics.store.reader import ClickHouseReader
 from services.metrics.store.snapshots import ClickHouseSnapshots
@@ -35,7 +36,7 @@ class Store:
     def hear(self, *activities: ClassifiedActivity) -> None:
         """Apply the activities as one batch."""
         self.snapshots.keep([row for each in activities for row in snapshot_rows(each)])
-        self.facts.apply(VersionBatch([version_row(each) for each in activities]))
+        self.facts.apply(VersionBatch.of_rows([version_row(each) for each in activities]))
 
     def series(
         self,

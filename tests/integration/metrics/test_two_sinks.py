@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from services.metrics.core.rows import VersionBatch, version_row
+from services.metrics.core.columns import VersionBatch
+from services.metrics.core.rows import version_row
 from services.metrics.store import statements
 from services.metrics.store.clickhouse import ClickHouseAddress
 from services.metrics.store.writer import ClickHouseFacts
@@ -109,4 +110,4 @@ def test_two_sinks_at_work_at_the_same_time_spoil_nothing(store: Store, other: C
 
 
 def batch_of(activities: list[ClassifiedActivity]) -> VersionBatch:
-    return VersionBatch([version_row(each) for each in activities])
+    return VersionBatch.of_rows([version_row(each) for each in activities])

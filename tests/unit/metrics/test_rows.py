@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from services.metrics.core.rows import VERSION_COLUMNS, VersionBatch, hash64, rejection_row, unstorable, version_row
+from services.metrics.core.columns import VersionBatch
+from services.metrics.core.rows import VERSION_COLUMNS, hash64, rejection_row, unstorable, version_row
 from shared.contracts.activity import Actor, ClassifiedActivity, Direction, Verb
 from shared.contracts.rejection import Reason, reject
 from tests.builders import NOON, a_classification, an_activity, classified
@@ -49,9 +50,9 @@ def test_the_same_actor_is_the_same_on_one_channel_only() -> None:
 
 
 def test_a_batch_names_every_activity_once() -> None:
-    batch = VersionBatch([version_row(classified(an_activity(each))) for each in ("web:1", "web:2", "web:1")])
+    batch = VersionBatch.of_rows([version_row(classified(an_activity(each))) for each in ("web:1", "web:2", "web:1")])
     assert sorted(batch.touched) == sorted({hash64("web:1"), hash64("web:2")})
-    assert [len(column) for column in batch.columns()] == [3] * len(VERSION_COLUMNS)
+    assert (len(batch), batch.table.column_names) == (3, list(VERSION_COLUMNS))
 
 
 @pytest.mark.parametrize(

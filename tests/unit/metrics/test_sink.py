@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.metrics.core.rows import Row, VersionBatch
+from services.metrics.core.columns import VersionBatch
+from services.metrics.core.rows import Row
 from services.metrics.sink import ActivitySink, RejectionSink
 from shared.contracts.activity import ClassifiedActivity, Verb
 from shared.contracts.codec import encode_activity, encode_classified, encode_rejection
@@ -27,7 +28,7 @@ class FakeFacts:
     def apply(self, batch: VersionBatch) -> None:
         if self.away:
             raise TransientError("away")
-        self.ids += [row[1] for row in batch.rows]
+        self.ids += batch.table["id"].to_pylist()
 
 
 @dataclass
