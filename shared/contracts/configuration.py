@@ -146,6 +146,8 @@ def _known_zone(name: str) -> str:
     return name
 
 
+MOST_PROMISED_WEEKS: Final = 104
+"""A promise that ends later, counted in business hours, is a slip of the pen; and its end is searched day by day."""
 MinuteOfDay = Annotated[int, BeforeValidator(_minute_of_day), Field(ge=0, le=1_440)]
 """A time of day as hh:mm, up to 24:00; held as minutes since midnight."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -164,6 +166,11 @@ class BusinessHours(Strict):
         if self.start >= self.end:
             raise ValueError("business hours end before they start; hours over midnight are not supported")
         return self
+
+    @property
+    def minutes_a_week(self) -> int:
+        """Working time of a week without a change of clocks, in minutes."""
+        return len(set(self.days)) * (self.end - self.start)
 
 
 Points = Annotated[int, Field(ge=0, le=100)]
@@ -235,7 +242,7 @@ def contradictions(configuration: Configuration) -> list[tuple[tuple[str | int, 
         for index, names in enumerate(promised)
         if names in promised[:index]
     ]
-    return found + _unmeasurable(configuration)
+    return found + _unmeasurable(configuration) + _endless_promises(configuration.queues)
 
 
 def _unmeasurable(configuration: Configuration) -> list[tuple[tuple[str | int, ...], str]]:
@@ -254,3 +261,19 @@ def _unmeasurable(configuration: Configuration) -> list[tuple[tuple[str | int, .
             message = f"expected a department of an account or of the taxonomy ({known}); found {goal.department!r}"
             found.append((("goals", index, "department"), message))
     return found
+
+
+def _endless_promises(queues: Queues) -> list[tuple[tuple[str | int, ...], str]]:
+    hours = queues.business_hours
+    if hours is None:
+        return []
+    most = MOST_PROMISED_WEEKS * hours.minutes_a_week
+    return [
+        (
+            ("queues", "sla", index, "first_response_minutes"),
+            f"{each.first_response_minutes} business minutes at {hours.minutes_a_week} a week last for more than "
+            f"{MOST_PROMISED_WEEKS} weeks; expected at most {most}, or longer business_hours",
+        )
+        for index, each in enumerate(queues.sla)
+        if each.first_response_minutes > most
+    ]

@@ -7,12 +7,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.queues.core.post import instant, microseconds
-from shared.contracts.configuration import BusinessHours
+from shared.contracts.configuration import MOST_PROMISED_WEEKS, BusinessHours
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY: Final = timedelta(days=1)
-MOST_DAYS: Final = 40_000
-"""Further than any promise reaches: a year of minutes at one minute a week ends after 3,650 weeks of searching."""
+MOST_DAYS: Final = 7 * (MOST_PROMISED_WEEKS + 4)
+"""Further than any promise reaches (the configuration refuses longer ones), with room for changes of clocks."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Calendar:
                 return begins + left
             left -= max(0, closes - begins)
             day += DAY
-        return start_us + MOST_DAYS * 86_400_000_000
+        raise ValueError(f"{working_us} µs of working time are more than {MOST_PROMISED_WEEKS} weeks hold")
 
     def between(self, start_us: int, end_us: int) -> int:
         """Return the working time from one instant to another; negative when the second is the earlier."""
@@ -43,9 +43,11 @@ class Calendar:
             return end_us - start_us
         day, last = _local_day(self.hours, start_us), _local_day(self.hours, end_us)
         passed = 0
-        for _ in range(MOST_DAYS):
-            if day > last:
-                break
+        while day <= last:
+            following = date(day.year + 1, 1, 1)
+            if day == date(day.year, 1, 1) and following <= last and day > _local_day(self.hours, start_us):
+                passed, day = passed + _year(self.hours, day.year), following
+                continue
             opens, closes = _window(self.hours, day)
             passed += max(0, min(closes, end_us) - max(opens, start_us))
             day += DAY
@@ -63,6 +65,17 @@ def _window(hours: BusinessHours, day: date) -> tuple[int, int]:
     if WEEKDAYS[day.weekday()] not in hours.days:
         return opens, opens
     return opens, max(opens, _local(hours, day, hours.end))
+
+
+@lru_cache(maxsize=256)
+def _year(hours: BusinessHours, year: int) -> int:
+    """Return the working time of a whole local year, so that old posts cost no walk through every day."""
+    day, passed = date(year, 1, 1), 0
+    while day.year == year:
+        opens, closes = _window(hours, day)
+        passed += closes - opens
+        day += DAY
+    return passed
 
 
 def _local(hours: BusinessHours, day: date, minute: int) -> int:

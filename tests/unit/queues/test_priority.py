@@ -11,7 +11,7 @@ from services.queues.core.business_hours import Calendar
 from services.queues.core.fold import Fold
 from services.queues.core.post import Post, State, microseconds
 from services.queues.core.priority import Ranking, span
-from shared.contracts.configuration import BusinessHours, Queues, ServiceLevel
+from shared.contracts.configuration import MOST_PROMISED_WEEKS, BusinessHours, Queues, ServiceLevel
 from tests.builders import NOON, a_classification, an_activity, classified
 
 MINUTE_US = 60_000_000
@@ -123,6 +123,26 @@ def test_between_takes_back_what_after_adds(start_minutes: int, working_minutes:
     start_us = at("2026-10-01T00:00:00+02:00") + start_minutes * MINUTE_US
     end_us = calendar.after(start_us, working_minutes * MINUTE_US)
     assert calendar.between(start_us, end_us) == working_minutes * MINUTE_US
+
+
+@given(st.integers(0, 12 * 366), st.integers(0, 12 * 366))
+def test_years_counted_at_once_are_as_long_as_their_days(start_days: int, length_days: int) -> None:
+    start = datetime(2014, 1, 1, 10, 30, tzinfo=UTC) + timedelta(days=start_days)
+    end = start + timedelta(days=length_days)
+    years, days = Calendar(OFFICE), 0
+    step = timedelta(days=17)
+    while start < end:
+        days += years.between(microseconds(start), microseconds(min(end, start + step)))
+        start += step
+    assert years.between(microseconds(end - timedelta(days=length_days)), microseconds(end)) == days
+
+
+def test_the_longest_promise_that_is_accepted_has_an_end() -> None:
+    hours = BusinessHours(timezone="Europe/Berlin", days=("sun",), start=120, end=180)
+    working_us = MOST_PROMISED_WEEKS * hours.minutes_a_week * MINUTE_US
+    start = at("2026-03-01T00:00:00+01:00")
+    end = Calendar(hours).after(start, working_us)
+    assert Calendar(hours).between(start, end) == working_us
 
 
 @pytest.mark.parametrize(

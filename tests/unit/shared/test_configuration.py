@@ -59,6 +59,17 @@ def test_two_sources_of_one_name_are_told() -> None:
     ]
 
 
+def test_a_promise_that_business_hours_stretch_over_years_is_told() -> None:
+    text = """queues:
+  business_hours: {days: [sun], start: "09:00", end: "10:00"}
+  sla:
+    - {first_response_minutes: 6240}
+    - {intent: outage, first_response_minutes: 525600}
+"""
+    (told,) = problems(text)
+    assert told.startswith("earshot.yaml:5: queues.sla.1.first_response_minutes: 525600 business minutes at 60 a week")
+
+
 def test_what_is_not_yaml_is_told_with_its_line() -> None:
     assert problems("organisation: {accounts: [")[0].startswith("earshot.yaml:1: is not YAML")
 
