@@ -19,7 +19,7 @@ setup: ## install what Earshot needs into .venv; does nothing when it is there
 up: setup ## start Earshot on this machine in the foreground; Ctrl-C stores what was heard and stops
 	@exec $(PY) -m deploy.embedded --with-parent
 
-demo: setup ## start it with an invented company whose posts are replayed
+demo: setup ## start it with an invented company: two weeks of its posts, then live
 	@exec $(PY) -m deploy.demo --with-parent
 
 test: setup ## run the whole test suite that needs no Docker
