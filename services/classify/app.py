@@ -58,7 +58,12 @@ def read_settings() -> Settings:
 def open_scorer(settings: ClassifySettings) -> LinearScorer:
     """Return the chosen model, loaded. Raises ContractError for a broken artefact, ConfigurationError for the rest."""
     if settings.backend == "onnx":
-        return open_onnx_scorer(settings.artefact, threads=settings.threads, remembered_texts=settings.remembered_texts)
+        return open_onnx_scorer(
+            settings.artefact,
+            threads=settings.threads,
+            remembered_texts=settings.remembered_texts,
+            precision=settings.sure_precision,
+        )
     # Imported only here: the default backend must not need, and does not load, torch.
     from services.classify.model.sentence_transformers_scorer import open_sentence_transformers_scorer  # noqa: PLC0415
 

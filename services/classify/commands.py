@@ -12,7 +12,7 @@ ARTEFACT = Path(__file__).with_name("artefact")
 
 
 @cli.command()
-def train(data: Folder, out: Path = ARTEFACT, version: str = "2026-11-24.1", layers: int = 2, inner: int = 768) -> None:
+def train(data: Folder, out: Path = ARTEFACT, version: str = "2026-11-25.1", layers: int = 4, inner: int = 768) -> None:
     """Fine-tune on the sets in DATA and the posts read for Earshot, and write an artefact to OUT."""
     from services.classify.training import finetune, minilm, run  # noqa: PLC0415
 

@@ -24,6 +24,11 @@ class ClassifySettings(BaseSettings):
         min_length=1,
         description="Name or path of the encoder; only for the backend sentence-transformers.",
     )
+    sure_precision: Literal["0.80", "0.85", "0.90", "0.95"] = Field(
+        default="0.95",
+        description="How often department and intent of a post that is not `unsure` shall each be right; less means "
+        "fewer posts in triage.",
+    )
     threads: int = Field(default=0, ge=0, le=256, description="Threads of the encoder; 0 = one per core.")
     remembered_texts: int = Field(
         default=20_000, ge=0, le=5_000_000, description="Texts whose scores are kept in memory, about 1 KB each."

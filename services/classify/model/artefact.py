@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ REMEDY: Final = (
     "Restore services/classify/artefact/ from the repository, or train again: see services/classify/README.md."
 )
 
+DEFAULT_PRECISION: Final = "0.95"
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -38,6 +40,18 @@ class HeadManifest(BaseModel):
     target_precision: float | None = None
     precision: float | None = None
     coverage: float | None = None
+
+
+class SurenessManifest(BaseModel):
+    """The thresholds for one wanted precision, and both precisions and the share that is sure on the tuning posts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    department: float = Field(ge=0, le=1)
+    intent: float = Field(ge=0, le=1)
+    department_precision: float
+    intent_precision: float
+    coverage: float
 
 
 class EncoderManifest(BaseModel):
@@ -62,6 +76,8 @@ class Manifest(BaseModel):
     encoder: EncoderManifest
     heads: dict[str, HeadManifest]
     files: dict[str, str]
+    sureness: dict[str, SurenessManifest] = {}
+    """By wanted precision, for example "0.90"; the heads hold the thresholds of the default."""
     training: dict[str, Any] = {}
     scores: dict[str, Any] = {}
 
@@ -86,6 +102,23 @@ class Artefact:
     def heads(self) -> Heads:
         """Labels and thresholds as the service knows them."""
         return Heads(**{name: Head(each.labels, each.threshold) for name, each in self.manifest.heads.items()})
+
+    def with_precision(self, wanted: str) -> "Artefact":
+        """Return the artefact with the thresholds of another wanted precision, under another model version.
+
+        Raises ContractError when the manifest has none for it.
+        """
+        if wanted == DEFAULT_PRECISION:
+            return self
+        if (found := self.manifest.sureness.get(wanted)) is None:
+            known = ", ".join(self.manifest.sureness) or "none"
+            raise ContractError(f"The artefact in {self.folder} has thresholds for {known}, not for {wanted}. {REMEDY}")
+        heads = dict(self.manifest.heads)
+        for name, threshold in (("department", found.department), ("intent", found.intent)):
+            heads[name] = heads[name].model_copy(update={"threshold": threshold})
+        # The same text may be sure under one and unsure under another, so they are two versions (invariant 7).
+        version = f"{self.manifest.model}+sure{wanted}"
+        return replace(self, manifest=self.manifest.model_copy(update={"heads": heads, "model": version}))
 
     @property
     def card(self) -> Mapping[str, Any]:

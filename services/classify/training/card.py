@@ -52,6 +52,16 @@ def _sure(scores: Mapping[str, Any]) -> list[str]:
     return _table(["part", "sure", "department right of these", "intent right", "both right"], rows)
 
 
+def _how_sure(card: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [wanted, each["department"], each["intent"], each["department_precision"], each["intent_precision"],
+         each["coverage"]]
+        for wanted, each in card["sureness"].items()
+    ]  # fmt: skip
+    titles = ["`CLASSIFY_SURE_PRECISION`", "department from", "intent from", "department right", "intent right", "sure"]
+    return ["On the tuning part, by wanted precision:", "", *_table(titles, rows)]
+
+
 def _of_labels(found: Mapping[str, Any]) -> list[str]:
     rows = [
         [name, each["texts"], each["precision"], each["recall"], each["f1"]] for name, each in found["labels"].items()
@@ -114,11 +124,12 @@ def page(card: Mapping[str, Any]) -> str:
         f"# Model card: {card['model']}", "",
         "Written by `python -m services.classify card --out docs` from the manifest of the artefact; do not edit.", "",
         f"Encoder: {encoder['name']}, first {encoder['layers']} layers with {encoder['inner_width']} inner neurons, "
-        "fine-tuned with its three heads, int8. One temperature a head scales the probabilities.", "",
+        "fine-tuned with its three heads, int8. Probabilities are scaled by one temperature a head; department and "
+        "intent also by a scale and an offset per label, held near 1 and 0.", "",
         "## Measured on", "", *(f"- **{name}**: {what}." for name, what in PARTS.items()),
         "- every other part: held-out texts of a public set with mapped labels (see training-data.md): noisy.", "",
         "## Scores", "", *_summary(scores),
-        "## What is sure", "", *_heads(card), *_sure(scores),
+        "## What is sure", "", *_heads(card), *_how_sure(card), "On held-out parts, as shipped:", "", *_sure(scores),
     ]  # fmt: skip
     lines += [f"![Reliability diagrams on {REAL_NAME}: stated probability and share that is right]({PICTURE})", ""]
     real = scores[REAL_NAME]

@@ -28,26 +28,28 @@ FIRST_ORDINARY_WORD: Final = 999
 class Recipe:
     """How to fine-tune; chosen on the tuning part only."""
 
-    epochs: int = 6
-    tokens_per_step: int = 2_048
-    encoder_rate: float = 3e-4
-    word_rate: float = 3e-4
+    epochs: int = 5
+    tokens_per_step: int = 3_072
+    encoder_rate: float = 2.5e-4
+    word_rate: float = 2.5e-4
     head_rate: float = 3e-3
     warm_up: float = 0.06
     dropout: float = 0.1
     lost_words: float = 0.05
     head_scale: float = 10.0
+    bfloat16: bool = True
+    """Multiply in bfloat16: a third quicker on processors that have it; weights stay in float32."""
     threads: int = 2
     seed: int = 7
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learnt from: token ids per text, targets per head, and the epochs in which a text is seen (None: all)."""
+    """What is learnt from: token ids per text, targets per head, and the epochs in which each text is seen."""
 
     ids: Sequence[Sequence[int]]
     targets: Mapping[str, HeadTargets]
-    only_in_epoch: Sequence[int | None]
+    seen_in: Sequence[frozenset[int]]
 
 
 class JointModel(nn.Module):  # type: ignore[misc]  # torch is known to mypy only where it is installed
@@ -135,7 +137,7 @@ def _steps(lesson: Lesson, epoch: int, recipe: Recipe, rng: random.Random) -> It
     """Yield the texts of one step after the other: one token length each, in random order."""
     by_length: dict[int, list[int]] = defaultdict(list)
     for index, ids in enumerate(lesson.ids):
-        if lesson.only_in_epoch[index] in (None, epoch):
+        if epoch in lesson.seen_in[index]:
             by_length[len(ids)].append(index)
     steps: list[list[int]] = []
     for length, group in sorted(by_length.items()):
@@ -148,11 +150,12 @@ def _steps(lesson: Lesson, epoch: int, recipe: Recipe, rng: random.Random) -> It
 
 def _loss(logits: Mapping[str, torch.Tensor], lesson: Lesson, step: list[int]) -> torch.Tensor:
     """Return the surprise summed over heads, each averaged over the texts that say something about it."""
-    total = torch.zeros(())
+    device = next(iter(logits.values())).device
+    total = torch.zeros((), device=device)
     for name, values in logits.items():
         targets = lesson.targets[name]
-        weights = torch.from_numpy(targets.weights[step])
-        surprise = -(torch.from_numpy(targets.shares[step]) * functional.log_softmax(values, dim=1)).sum(dim=1)
+        weights, shares = (torch.from_numpy(each[step]).to(device) for each in (targets.weights, targets.shares))
+        surprise = -(shares * functional.log_softmax(values.float(), dim=1)).sum(dim=1)
         # Divided by the number of texts, not of speaking ones: a step with few of them must not shout.
         total = total + (surprise * weights).sum() / len(step)
     return total
@@ -192,7 +195,7 @@ class _Teacher:
 
 def _with_lost_words(ids: torch.Tensor, share: float) -> torch.Tensor:
     """Return ids with some words unknown, so that no single word is leant on."""
-    lost = (torch.rand(ids.shape) < share) & (ids >= FIRST_ORDINARY_WORD)
+    lost = (torch.rand(ids.shape, device=ids.device) < share) & (ids >= FIRST_ORDINARY_WORD)
     return ids.masked_fill(lost, UNKNOWN_WORD)
 
 
@@ -201,7 +204,9 @@ def fine_tune(weights: Mapping[str, Floats], shape: EncoderShape, lesson: Lesson
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
     rng = random.Random(recipe.seed)  # noqa: S311  # order of learning, not secrets
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = JointModel(weights, shape, recipe)
+    model.to(device)
     epochs = [list(_steps(lesson, epoch, recipe, rng)) for epoch in range(recipe.epochs)]
     teacher = _Teacher(model, recipe, sum(map(len, epochs)))
     model.train()
@@ -209,8 +214,10 @@ def fine_tune(weights: Mapping[str, Floats], shape: EncoderShape, lesson: Lesson
         task = progress.add_task("fine-tuning", total=sum(map(len, epochs)))
         for steps in epochs:
             for step in steps:
-                ids = _with_lost_words(torch.tensor([lesson.ids[index] for index in step]), recipe.lost_words)
-                teacher.step(_loss(model(ids), lesson, step))
+                ids = torch.tensor([lesson.ids[index] for index in step], device=device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16):
+                    logits = model(_with_lost_words(ids, recipe.lost_words))
+                teacher.step(_loss(logits, lesson, step))
                 progress.advance(task)
-    model.eval()
+    model.cpu().eval()
     return model

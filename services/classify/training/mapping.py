@@ -159,9 +159,6 @@ TWEET_ACTS: Final = MappedSet(
     },
 )  # fmt: skip
 
-PURCHASE: Final = MappedSet(
-    "purchase_intent_iphonex", "A", ("all",), 150, {"purchase_intent": Meaning("sales", "purchase_interest")}
-)
 CHURN: Final = MappedSet(
     "churn_swisscom_en", "A-share", ("all",), 130, {"churn": Meaning("support", "cancellation", "negative")}
 )
@@ -195,6 +192,6 @@ SENTIMENT: Final = (
 )  # fmt: skip
 
 MAPPED_SETS: Final[Sequence[MappedSet]] = (
-    BANKING77, CLINC150, APP_REVIEWS, GITHUB_ISSUES, IT_TICKETS, CORPORATE, *SPAM, GOEMOTIONS, TWEET_ACTS, PURCHASE,
+    BANKING77, CLINC150, APP_REVIEWS, GITHUB_ISSUES, IT_TICKETS, CORPORATE, *SPAM, GOEMOTIONS, TWEET_ACTS,
     CHURN, EMAIL, COMPLAINTS, NLUPP, *SENTIMENT,
 )  # fmt: skip

@@ -4,8 +4,8 @@ import hashlib
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,14 +13,24 @@ import numpy as np
 import onnx
 
 from services.classify.core.labels import TAXONOMY
-from services.classify.model.artefact import ENCODER, HEADS, TOKENIZER, Artefact, load_artefact, write_manifest
+from services.classify.model.artefact import (
+    DEFAULT_PRECISION,
+    ENCODER,
+    HEADS,
+    TOKENIZER,
+    Artefact,
+    load_artefact,
+    write_manifest,
+)
 from services.classify.model.encoder import OnnxEncoder, Vectors
+from services.classify.model.heads import logits, softmax
 from services.classify.training.datasets import OWN_POSTS, Corpus, Example, read_corpus
 from services.classify.training.evaluate import evaluate
 from services.classify.training.finetune import JointModel, Lesson, Recipe, fine_tune
 from services.classify.training.fit import TARGET_PRECISION, Fitted, Labelled, calibrated
 from services.classify.training.labels import LABELS, agreement, read_labels
 from services.classify.training.mapping import MAPPED_SETS
+from services.classify.training.measures import Answers
 from services.classify.training.minilm import (
     NAME,
     SOURCE,
@@ -31,6 +41,7 @@ from services.classify.training.minilm import (
     quantised,
     token_ids,
 )
+from services.classify.training.sureness import WANTED_PRECISIONS, Sureness, choose
 from services.classify.training.targets import epochs_of, head_targets
 
 CALIBRATION_TEXTS: Final = 400
@@ -115,6 +126,29 @@ def _card(plan: Plan, corpus: Corpus, fitted: dict[str, Fitted]) -> dict[str, An
     return {"model": plan.version, "encoder": encoder, "heads": _heads_card(fitted), "training": training}
 
 
+def sureness(fitted: Mapping[str, Fitted], tuning: Mapping[str, Labelled]) -> dict[str, Sureness]:
+    """Return by wanted precision the thresholds of department and intent, chosen together on the tuning part."""
+    department, intent = (
+        Answers(
+            TAXONOMY[head],
+            tuning[head].labels,
+            softmax(logits(tuning[head].vectors, fitted[head].weights), fitted[head].temperature),
+        )
+        for head in ("department", "intent")
+    )
+    return {f"{wanted:.2f}": choose(department, intent, wanted=wanted) for wanted in WANTED_PRECISIONS}
+
+
+def with_thresholds(fitted: Mapping[str, Fitted], sure: Sureness) -> dict[str, Fitted]:
+    """Return the heads with the thresholds of one wanted precision."""
+    pairs = {"department": (sure.department, sure.department_precision), "intent": (sure.intent, sure.intent_precision)}
+    chosen = {
+        head: replace(fitted[head], threshold=threshold, precision=precision, coverage=sure.coverage)
+        for head, (threshold, precision) in pairs.items()
+    }
+    return {**fitted, **chosen}
+
+
 def export(model: JointModel, plan: Plan, corpus: Corpus, sample: Sequence[str]) -> Artefact:
     """Write the int8 encoder, the heads with temperatures and thresholds from the tuning part, and the scores."""
     plan.out.mkdir(parents=True, exist_ok=True)
@@ -122,14 +156,15 @@ def export(model: JointModel, plan: Plan, corpus: Corpus, sample: Sequence[str])
     shutil.copyfile(package_path() / "tokenizer.json", plan.out / TOKENIZER)
     encoder = OnnxEncoder(plan.out / ENCODER, plan.out / TOKENIZER, max_tokens=plan.cut.max_tokens, width=WIDTH)
     vectors = encoder.vectors([each.text for each in corpus.tuning])
-    fitted = {
-        head: calibrated(weights, labelled(corpus.tuning, vectors, head), TARGET_PRECISION[head])
-        for head, weights in model.head_weights().items()
-    }
+    tuning = {head: labelled(corpus.tuning, vectors, head) for head in TAXONOMY}
+    heads = model.head_weights()
+    fitted = {head: calibrated(heads[head], tuning[head], TARGET_PRECISION[head]) for head in TAXONOMY}
+    thresholds = sureness(fitted, tuning)
+    fitted = with_thresholds(fitted, thresholds[DEFAULT_PRECISION])
     arrays = {f"{name}.weight": each.weights.weight for name, each in fitted.items()}
     arrays |= {f"{name}.bias": each.weights.bias for name, each in fitted.items()}
     np.savez(plan.out / HEADS, allow_pickle=False, **arrays)
-    write_manifest(plan.out, _card(plan, corpus, fitted))
+    write_manifest(plan.out, {**_card(plan, corpus, fitted), "sureness": {k: asdict(v) for k, v in thresholds.items()}})
     return load_artefact(plan.out)
 
 

@@ -71,9 +71,12 @@ def test_a_label_on_which_readers_differ_counts_half_each() -> None:
     assert by_intent.weights[1] == pytest.approx(MAPPED_WEIGHT["intent"])
 
 
-def test_posts_read_by_us_come_in_every_epoch_and_mapped_ones_once() -> None:
-    examples = [Example(str(each), CHATTER, "goemotions") for each in range(6)] + [Example("x", CHATTER, OWN)]
-    assert epochs_of(examples, 3) == [0, 1, 2, 0, 1, 2, None]
+def test_posts_read_by_us_come_in_every_epoch_mapped_ones_once_and_the_sentiment_set_in_three() -> None:
+    examples = [Example(str(each), CHATTER, "goemotions") for each in range(4)]
+    examples += [Example("x", CHATTER, OWN), Example("y", CHATTER, "semeval2017_sentiment")]
+    seen = epochs_of(examples, 5)
+    assert seen[:5] == [{0}, {1}, {2}, {3}, {0, 1, 2, 3, 4}]
+    assert len(seen[5]) == 3
 
 
 @pytest.mark.data
