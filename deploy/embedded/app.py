@@ -12,6 +12,8 @@ import httpx2
 
 from deploy.embedded.backends import SERVICES, Backend, Installation
 from deploy.embedded.broker import Broker, OwnKafka, TansuBroker, create_topics
+from deploy.embedded.broker_memory import BrokerMemory
+from deploy.embedded.core.broker_memory import MemoryLimit
 from deploy.embedded.front_door import FrontDoor, Server, bind, open_server
 from deploy.embedded.home import Home
 from deploy.embedded.keeper import Keeper
@@ -20,7 +22,7 @@ from deploy.embedded.parenthood import end_with_parent, watch_parent
 from deploy.embedded.proxy import Proxy, open_transport
 from deploy.embedded.readiness import Readiness, ServiceHealth
 from deploy.embedded.settings import LauncherSettings, OwnKafkaSettings
-from deploy.embedded.stopping import Drain, StopSignals
+from deploy.embedded.stopping import Drain, StopSignals, unread
 from deploy.embedded.system import LOST_REWIND_SECONDS, System
 from deploy.embedded.terminal import Terminal
 from shared.errors import EarshotError
@@ -38,6 +40,8 @@ class Launch:
     kafka: OwnKafkaSettings
     with_parent: bool = False
     services_package: str = "services"
+    broker_rest_seconds: float = 60.0
+    """How long a fresh broker is left alone, however much memory it takes."""
 
     @property
     def given_key(self) -> str | None:
@@ -148,6 +152,9 @@ class Running:
             group.create_task(system.bound_logs()),
             group.create_task(self._announce(readiness)),
         ]
+        if system.broker.embedded:
+            limit = MemoryLimit(self.launch.settings.broker_memory_mib, self.launch.broker_rest_seconds)
+            beside.append(group.create_task(BrokerMemory(system, limit, unread).watch()))
         if self.launch.with_parent:
             end_with_parent()
             beside.append(group.create_task(watch_parent(self.signals.ask)))

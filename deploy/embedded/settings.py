@@ -14,6 +14,10 @@ class LauncherSettings(EarshotSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the front door listens on; loopback unless told.")
     port: int = Field(default=8000, ge=1, le=65_535, description="Port of the front door.")
+    broker_memory_mib: int = Field(
+        default=1_024, ge=32, description="Memory the embedded broker may take, in MiB; over it, it is replaced by a "
+        "fresh one as soon as almost everything is processed. The journal keeps what is not.",
+    )  # fmt: skip
 
     @property
     def folder(self) -> Path:

@@ -102,6 +102,15 @@ class KafkaPositions:
         self._ends.close()
 
 
+def unread(bootstrap_servers: str) -> int:
+    """Return how many records some group has not committed yet. Blocks. Raises EarshotError."""
+    positions = KafkaPositions(bootstrap_servers)
+    try:
+        return sum(positions.left(each) for stage in STAGES for each in stage)
+    finally:
+        positions.close()
+
+
 @dataclass
 class Drain:
     """Ends a system in order."""

@@ -35,6 +35,9 @@ class Progress(Protocol):
     def broker_trouble(self, told: str) -> None:
         """The broker is away or ended."""
 
+    def broker_grown(self, told: str) -> None:
+        """The broker takes more memory than it should."""
+
 
 @dataclass
 class System:
@@ -52,12 +55,14 @@ class System:
     broker_record: RestartRecord = field(default_factory=RestartRecord)
     broker_problem: str | None = "starting"
     bootstrap_servers: str | None = None
+    _broker_since: float = 0.0
+    _replaced: str | None = None
 
     async def tend(self) -> None:
         """Keep broker and services running until cancelled. Raises PermanentError."""
         loop = asyncio.get_running_loop()
         while True:
-            started = loop.time()
+            started = self._broker_since = loop.time()
             exit_code: int | None = None
             try:
                 await self._begin()
@@ -66,6 +71,10 @@ class System:
             except TransientError as error:
                 told = str(error)
                 await self.broker.stop(0)
+            if self._replaced is not None:
+                told, self._replaced = self._replaced, None
+                await self._end_services(told)
+                continue
             self.broker_record = self.broker_record.after_exit(exit_code, loop.time() - started, self.policy)
             await self._end_services(told)
             await asyncio.sleep(self.policy.delay_seconds(self.broker_record.in_a_row))
@@ -86,6 +95,16 @@ class System:
         self.progress.broker_trouble(told)
         self.rewind_seconds = LOST_REWIND_SECONDS if self.broker.embedded else 0
         await asyncio.gather(*(keeper.stop(SERVICE_STOP_SECONDS) for keeper in self.keepers.values()))
+
+    def broker_seconds(self) -> float:
+        """Return how long the broker has been running."""
+        return asyncio.get_running_loop().time() - self._broker_since
+
+    async def replace_broker(self, told: str) -> None:
+        """End the broker; `tend` starts a fresh one and every service with it, as after a crash but at once."""
+        self._replaced = told
+        self.broker_problem = told
+        await self.broker.stop(0)
 
     def remember(self) -> None:
         """Write down which processes run, for a start after a crash."""

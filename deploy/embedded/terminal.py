@@ -49,6 +49,10 @@ class Terminal:
         """See Progress."""
         self._line(f"  broker     {told}; it is started again, and every service with it")
 
+    def broker_grown(self, told: str) -> None:
+        """See Progress."""
+        self._line(f"  broker     {told}")
+
     def started(self, name: str) -> None:
         """See Watcher."""
         self._line(f"  {name:<10} starting")

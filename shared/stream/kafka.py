@@ -32,8 +32,10 @@ from kafka.structs import OffsetAndMetadata
 from shared.contracts.codec import Outgoing
 from shared.contracts.topics import Topic
 from shared.errors import PermanentError, TransientError
+from shared.stream.kafka_versions import make_message_classes
 from shared.stream.ports import Partition, Record
 
+make_message_classes()
 PERMANENT: Final = (
     AuthorizationError,
     InvalidGroupIdError,

@@ -1,6 +1,7 @@
 """Where Earshot runs in a proof: on the embedded broker and engine, or on Apache Kafka and a ClickHouse HTTP server."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -66,6 +67,13 @@ class Place:
     def embedded(self) -> bool:
         """Whether broker and engine are Earshot's own."""
         return not self.servers
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where the broker is; the embedded one is at another port after each start."""
+        if not self.embedded:
+            return f"127.0.0.1:{self.servers['kafka'].port}"
+        return str(re.findall(r"embedded broker at (\S+)", self.system.output())[-1])
 
     @property
     def store(self) -> ClickHouseAddress:

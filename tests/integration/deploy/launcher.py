@@ -21,7 +21,10 @@ PROGRAM = """
 import sys
 from deploy.embedded.app import Launch
 from deploy.embedded.settings import LauncherSettings, OwnKafkaSettings
-Launch(LauncherSettings(), OwnKafkaSettings(), services_package="tests.integration.deploy.programs").run()
+Launch(
+    LauncherSettings(), OwnKafkaSettings(), services_package="tests.integration.deploy.programs",
+    broker_rest_seconds=1,
+).run()
 """
 
 

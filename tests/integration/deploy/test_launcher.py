@@ -1,6 +1,8 @@
 """The launcher's life: start, crash of a child, of the broker, of itself, second start, end."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,8 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from shared.contracts.codec import Outgoing
+from shared.contracts.topics import POSTS_CLASSIFIED
+from shared.errors import TransientError
+from shared.stream.kafka import KafkaAddress, KafkaPublisher
 from tests.conftest import ROOT, free_port
-from tests.integration.deploy.launcher import running, start
+from tests.integration.deploy.launcher import Launcher, running, start
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.broker
@@ -76,6 +82,30 @@ def test_a_killed_broker_takes_every_service_through_a_restart_with_rewind(tmp_p
         assert after["INGEST_REWIND_SECONDS"] == "600"
         assert after["pid"] != before["pid"]
         assert earshot.stop() == 0
+
+
+def test_a_broker_that_has_grown_over_its_limit_is_replaced_and_every_service_with_it(tmp_path: Path) -> None:
+    with running(tmp_path / "home", environment={"EARSHOT_BROKER_MEMORY_MIB": "48"}) as earshot:
+        before, broker = earshot.get("/ingest/environment").json(), earshot.child("broker").pid
+        publisher = KafkaPublisher(KafkaAddress(before["KAFKA_BOOTSTRAP_SERVERS"], "test"), delivery_timeout_ms=2_000)
+        noise = random.Random(1)
+        with contextlib.suppress(TransientError):  # it goes away in the middle, which is the point
+            for _ in range(60):  # incompressible, so that the broker must hold all of it
+                publisher.publish([Outgoing(POSTS_CLASSIFIED.name, b"k", noise.randbytes(900_000))])
+        publisher.close()
+        eventually(lambda: replaced(earshot, broker), within_seconds=15)
+        earshot.until_ready()
+        assert "the limit is 48" in earshot.told()
+        assert earshot.get("/ingest/environment").json()["pid"] != before["pid"]
+        assert "broker" not in earshot.ready()["restarts"]  # it did not fail
+        assert earshot.stop() == 0
+
+
+def replaced(earshot: Launcher, pid: int) -> bool:
+    try:
+        return earshot.child("broker").pid != pid
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_second_start_on_the_same_home_says_who_runs_there(tmp_path: Path) -> None:

@@ -82,6 +82,8 @@ class Silent:
 
     def broker_trouble(self, told: str) -> None: ...
 
+    def broker_grown(self, told: str) -> None: ...
+
 
 async def nothing() -> None:
     """Answer at once."""
