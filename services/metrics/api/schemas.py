@@ -61,7 +61,10 @@ class EngagementParameters(BaseModel):
         default=None, alias="from", description="First instant, ISO 8601 with zone; default 24 h before `to`."
     )
     end: At = Field(default=None, alias="to", description="First instant that is not counted any more; default now.")
-    bucket: Bucket = Field(default=Bucket.HOUR, description="minute, hour, day, week (from Monday) or month, in `tz`.")
+    bucket: Bucket | Literal["range"] = Field(
+        default=Bucket.HOUR,
+        description="minute, hour, day, week (from Monday) or month, in `tz`; range: one row for the whole range.",
+    )
     by: Values = Field(default=None, description=f"Group by any of {', '.join(DIMENSIONS)}.")
     format: str = Field(default="json", description=f"{', '.join(FORMATS)}.")
     tz: str = Field(default="UTC", description="IANA time zone in which buckets begin, like Europe/Berlin.")
@@ -117,10 +120,12 @@ class EngagementParameters(BaseModel):
         if start >= end:
             raise ValueError("`from` must be before `to`, which is now when it is not given")
         filters = {name: tuple(values) for name in DIMENSIONS if (values := getattr(self, name)) is not None}
-        query = EngagementQuery(start, end, self.bucket, tuple(self.by or ()), filters, internal, self.tz, whole)
+        one = whole or self.bucket == "range"
+        bucket = Bucket.DAY if self.bucket == "range" else self.bucket
+        query = EngagementQuery(start, end, bucket, tuple(self.by or ()), filters, internal, self.tz, one)
         if query.buckets() > MAX_BUCKETS:
             raise ValueError(
-                f"{query.buckets()} buckets of a {self.bucket} are more than {MAX_BUCKETS}: "
+                f"{query.buckets()} buckets of a {bucket} are more than {MAX_BUCKETS}: "
                 "shorten the range or take a longer bucket"
             )
         return query

@@ -33,16 +33,40 @@ def grouped(rows: Sequence[Spec], by: Sequence[str]) -> list[Spec]:
     return [row | {"panel": " · ".join(str(row[name] or "unknown") for name in by)} for row in rows]
 
 
+def _fit(spec: Spec, points: int, width: int) -> None:
+    """Make bars as wide as the room for one point, and room for the first and the last; nobody zooms a picture."""
+    for part in spec.get("layer", [spec]):
+        part.pop("params", None)
+        if part["mark"]["type"] == "bar":
+            part["mark"]["width"] = max(1, min(60, 0.7 * width / (points + 1)))
+            x = part["encoding"].get("x") or spec["encoding"]["x"]
+            x["scale"] = {"padding": part["mark"]["width"] / 2 + 4}
+
+
+def _on_one_scale(spec: Spec) -> None:
+    """Let the layers of a panel share their scale: Vega-Lite cannot draw panels with two scales each."""
+    if spec.pop("resolve", None):
+        for part in spec["layer"]:
+            part["encoding"]["y"] |= {"title": "Activities", "axis": {"tickMinStep": 1}}
+
+
 def drawn(spec: Spec, rows: Sequence[Spec], by: Sequence[str], look: tuple[int, int, str], subtitle: str) -> Spec:
-    """Return a complete specification; with a grouping, one panel per group. Raises ValueError for too many rows."""
+    """Return a complete specification, in the clocks of the asked zone; with a grouping, one panel per group.
+
+    Raises:
+        ValueError: there are too many rows for a picture.
+    """
     if len(rows) > MAX_ROWS:
         raise ValueError(f"a picture shows at most {MAX_ROWS} rows, these are {len(rows)}: take a longer bucket")
     width, height, theme = look
     made = copy.deepcopy(spec)
+    _fit(made, len({row["bucket"] for row in rows}), width)
+    rows = [row | {"bucket": str(row.get("bucket_local") or row["bucket"])[:19]} for row in rows]
     title = {"text": made.pop("title", ""), "subtitle": subtitle}
     data = {"values": grouped(rows, by)}
     if not by:
         return made | {"width": width, "height": height, "data": data, "title": title, "config": config(theme)}
+    _on_one_scale(made)
     panels = max(1, len({row["panel"] for row in data["values"]}))
     columns = min(2, panels)
     inner = {name: value for name, value in made.items() if name not in {"$schema", "description"}}

@@ -1,39 +1,45 @@
 // The dashboard: filters live in the address, figures come from the HTTP API, charts are specifications drawn by Vega-Lite.
 import { ask, Problem } from "./api.js";
-import { cards, drawAll, redraw } from "./charts.js";
+import { cards, CARDS, drawAll, redraw } from "./charts.js";
+import { showPosts } from "./posts.js";
+import { fitting, span } from "./range.js";
+import { showGoals, showTotals } from "./totals.js";
+import { figure, know } from "./words.js";
 
 const form = document.getElementById("filters");
-const RANGES = { "24h": 1, "7d": 7, "30d": 30, "90d": 90, "365d": 365 };
-const FITTING = { "24h": "hour", "7d": "day", "30d": "day", "90d": "day", "365d": "week" };
 const own = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
-let asked = 0;
+let asked = 0, definitions;
+
+const standard = (field) => field.querySelector?.("[selected]")?.value ?? field.options?.[0].value ?? "";
 
 function readAddress() {
   const held = new URLSearchParams(location.search);
   for (const field of form.elements) {
     if (!field.name) continue;
     const value = held.get(field.name);
-    if (value && ![...field.options].some((option) => option.value === value)) field.add(new Option(value, value));
-    field.value = value ?? field.querySelector("[selected]")?.value ?? field.options[0].value;
+    if (value && field.options && ![...field.options].some((option) => option.value === value)) field.add(new Option(value, value));
+    field.value = value ?? standard(field);
   }
+  showDates();
 }
 
 function writeAddress() {
   const kept = new URLSearchParams();
-  for (const field of form.elements) {
-    if (field.name && field.value !== (field.querySelector("[selected]")?.value ?? field.options[0].value)) kept.set(field.name, field.value);
-  }
+  for (const field of form.elements) if (field.name && field.value !== standard(field)) kept.set(field.name, field.value);
+  if (form.elements.range.value !== "dates") for (const name of ["from", "to"]) kept.delete(name);
   history.pushState(null, "", kept.size ? `?${kept}` : location.pathname);
+  showDates();
+}
+
+function showDates() {
+  for (const label of document.querySelectorAll("label.dates")) label.hidden = form.elements.range.value !== "dates";
 }
 
 function question() {
-  const range = form.elements.range.value;
-  const to = new Date(Math.ceil(Date.now() / 60000) * 60000);
-  const from = new Date(to - RANGES[range] * 86400000);
-  const found = { from: from.toISOString(), to: to.toISOString(), bucket: form.elements.bucket.value || FITTING[range], tz: form.elements.tz.value };
-  for (const name of ["department", "channel", "surface"]) if (form.elements[name].value) found[name] = form.elements[name].value;
+  const values = Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, field.value]));
+  const held = span(values, Date.now());
+  const found = { from: new Date(held[0]).toISOString(), to: new Date(held[1]).toISOString(), bucket: values.bucket || fitting(held), tz: values.tz };
+  for (const name of ["department", "channel", "surface"]) if (values[name]) found[name] = values[name];
   return found;
 }
 
@@ -43,52 +49,64 @@ function offer(name, values) {
   for (const value of values) if (value && !there.has(value)) { field.add(new Option(value, value)); there.add(value); }
 }
 
-function showTotals(rows, previous) {
-  const sum = (list, name) => list.reduce((total, row) => total + row[name], 0);
-  const share = (list, above, ...below) => {
-    const under = below.reduce((total, name) => total + sum(list, name), 0);
-    return under ? sum(list, above) / under : null;
-  };
-  const named = [
-    ["Engagement", (list) => sum(list, "engagement"), number], ["Push", (list) => sum(list, "push"), number],
-    ["Responses", (list) => sum(list, "responses"), number],
-    ["Conversation share", (list) => share(list, "responses", "responses", "push"), percent],
-    ["Response rate", (list) => share(list, "answered", "inbound_posts"), percent],
-    ["Inbound posts", (list) => sum(list, "inbound_posts"), number],
-  ];
-  const text = (value, form) => (value === null ? "–" : form.format(value));
-  document.getElementById("totals").replaceChildren(...named.map(([title, of, form]) => {
-    const box = document.createElement("div"), term = document.createElement("dt"), value = document.createElement("dd"), before = document.createElement("small");
-    term.textContent = title;
-    value.textContent = text(of(rows), form);
-    before.textContent = `before: ${text(of(previous), form)}`;
-    value.append(before);
-    box.append(term, value);
-    return box;
-  }));
-}
-
-function showGoals(goals) {
-  const body = document.getElementById("goals");
-  document.getElementById("no-goals").hidden = goals.length > 0;
-  body.closest(".scroll").hidden = goals.length === 0;
-  body.replaceChildren(...goals.map((goal) => {
-    const row = document.createElement("tr");
-    const cells = [goal.department, `${goal.metric.replaceAll("_", " ")} per ${goal.period}`, goal.target, goal.actual, goal.forecast];
-    for (const cell of cells) row.insertCell().textContent = typeof cell === "number" ? new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 }).format(cell) : cell ?? "–";
-    const stand = row.insertCell();
-    stand.textContent = goal.on_track === null ? "nothing measured yet" : goal.on_track ? "✓ yes" : "✗ no";
-    stand.className = goal.on_track === null ? "" : goal.on_track ? "good" : "bad";
-    return row;
-  }));
-}
-
 function showFreshness(answer) {
   const at = new Date(answer.as_of);
-  const seconds = Math.round(answer.lag_ms / 1000);
   const place = document.getElementById("freshness");
-  place.textContent = at.getTime() === 0 ? "Nothing counted yet" : `Everything received until ${at.toLocaleString()} is counted (${seconds} s behind)`;
+  place.textContent = at.getTime() === 0 ? "Nothing counted yet" : `Everything received until ${at.toLocaleString()} is counted (${Math.round(answer.lag_ms / 1000)} s behind)`;
   place.title = answer.as_of;
+}
+
+// Each row with the instants it stands for, so that what is behind it can be asked; charts read local clocks.
+function timed(rows, query) {
+  const starts = [...new Set(rows.map((row) => row.bucket))].sort();
+  const until = new Map(starts.map((start, place) => [start, starts[place + 1] ?? query.to]));
+  const short = { hour: { dateStyle: "medium", timeStyle: "short" } }[query.bucket] ?? { dateStyle: "full" };
+  const clock = new Intl.DateTimeFormat(undefined, { ...short, timeZone: query.tz });
+  return rows.map((row) => ({
+    ...row, at: row.bucket, bucket: (row.bucket_local ?? row.bucket).slice(0, 19), where: clock.format(new Date(row.bucket)),
+    p50: minutes(row.first_response_seconds_p50), p90: minutes(row.first_response_seconds_p90), share: row.share,
+    behind: { from: row.bucket > query.from ? row.bucket : query.from, to: until.get(row.bucket), ...(row.group && { group: row.group }) },
+  }));
+}
+
+const minutes = (seconds) => (seconds === null || seconds === undefined ? null : seconds / 60);
+
+function heat(rows, query) {
+  return rows.filter((row) => (!query.department || row.department === query.department) && (!query.channel || row.channel === query.channel))
+    .filter((row) => row.engagement || row.push || row.inbound_posts)
+    .map((row) => ({
+      ...row, at: undefined, behind: { channel: row.channel ?? "", department: row.department ?? "" }, where: `${row.channel ?? "unknown"}, ${row.department ?? "unknown"}`,
+      channel: row.channel ?? "unknown", department: row.department ?? "unknown",
+    }));
+}
+
+function desks(rows) {
+  return rows.map((row) => ({
+    ...row, misrouted: row.posts, behind: { owner_department: row.owner_department, department: row.department },
+    where: `addressed to ${row.owner_department}, matter of ${row.department}`,
+  }));
+}
+
+function say(name, text) {
+  const place = document.querySelector(`#card-${name} .says`);
+  place.hidden = !text;
+  place.textContent = text;
+}
+
+function saySentences(shift, silos) {
+  const reach = shift && ["audience", "opens", "clicks"].filter((each) => shift[`legacy_${each}`] !== null).map((each) => `${figure(`legacy_${each}`, shift[`legacy_${each}`])} ${each}`);
+  say("old-and-new", shift ? `Old channels: ${shift.legacy_push} sent${reach.length ? `, ${reach.join(", ")} as the sending tools report` : ""}. Social: ${shift.social_push} posts, ${shift.social_engagement.toLocaleString()} engagement.` : "");
+  say("silos", `${silos.answered_by_two.length} conversations were answered by two departments, ${silos.asked_twice.length} questions reached two.`);
+}
+
+async function answers(query) {
+  const wide = { from: query.from, to: query.to, tz: query.tz, bucket: "range", ...(query.surface && { surface: query.surface }) };
+  definitions ??= ask("definitions", {}).catch((error) => { definitions = undefined; throw error; });
+  const whole = { ...query, bucket: "range" };
+  return Promise.all([
+    ask("engagement", { ...query, fill: "zero" }), ask("engagement", { ...whole, compare: "previous" }), ask("shift", { ...query, fill: "zero" }),
+    ask("shift", whole), ask("engagement", { ...wide, by: "channel,department" }), ask("silos", query), ask("share-of-voice", query), ask("goals", { tz: query.tz }), definitions,
+  ]);
 }
 
 async function show() {
@@ -96,31 +114,18 @@ async function show() {
   const query = question();
   document.body.setAttribute("aria-busy", "true");
   try {
-    const wide = { from: query.from, to: query.to, bucket: "month", ...(query.surface && { surface: query.surface }) };
-    const [series, shift, mood, grid, silos, goals] = await Promise.all([
-      ask("engagement", { ...query, compare: "previous", fill: "zero" }), ask("shift", { ...query, fill: "zero" }),
-      ask("sentiment", { ...query, fill: "zero" }), ask("engagement", { ...wide, by: "channel,department" }),
-      ask("silos", query), ask("goals", {}),
-    ]);
+    const [series, total, shift, shifted, grid, silos, voice, goals, known] = await answers(query);
     if (turn !== asked) return;
+    know(known.metrics);
     offer("department", grid.series.map((row) => row.department));
     offer("channel", grid.series.map((row) => row.channel));
     showFreshness(series);
-    showTotals(series.series, series.previous);
-    showGoals(goals.goals);
-    const chosen = grid.series.filter((row) => (!query.department || row.department === query.department) && (!query.channel || row.channel === query.channel));
-    const heat = new Map();
-    for (const row of chosen) {
-      const key = JSON.stringify([row.channel, row.department]);
-      const held = heat.get(key) ?? { channel: row.channel ?? "unknown", department: row.department ?? "unknown", engagement: 0, push: 0, inbound_posts: 0 };
-      for (const name of ["engagement", "push", "inbound_posts"]) held[name] += row[name];
-      heat.set(key, held);
-    }
-    const times = series.series.map((row) => ({ ...row, p50: minutes(row.first_response_seconds_p50), p90: minutes(row.first_response_seconds_p90) }));
-    await drawAll({
-      "engagement": series.series, "shift": shift.series, "responsiveness": series.series, "response-time": times,
-      "sentiment": mood.series, "heat": [...heat.values()], "silos": silos.misrouted,
-    }, query);
+    showTotals(total, (metric) => showPosts(metric, query, "whole range"));
+    showGoals(goals.goals, (goal) => showPosts(goal.metric, { from: goal.period_start, to: query.to, department: goal.department }, `${goal.department}, this ${goal.period}`));
+    saySentences(shifted.series[0], silos);
+    const rows = { heat: heat(grid.series, query), silos: desks(silos.misrouted), "share-of-voice": timed(voice.series, query) };
+    for (const card of CARDS) rows[card.name] ??= timed(card.path === "shift" ? shift.series : series.series, query);
+    await drawAll(rows, query);
     problem("");
   } catch (error) {
     if (turn === asked) problem(error instanceof Problem ? error.message : `The page could not show this: ${error.message}`);
@@ -128,8 +133,6 @@ async function show() {
     if (turn === asked) document.body.removeAttribute("aria-busy");
   }
 }
-
-const minutes = (seconds) => (seconds === null ? null : seconds / 60);
 
 function problem(text) {
   const place = document.getElementById("problem");
@@ -145,5 +148,7 @@ form.addEventListener("submit", (event) => event.preventDefault());
 document.getElementById("reset").addEventListener("click", () => { history.pushState(null, "", location.pathname); readAddress(); show(); });
 addEventListener("popstate", () => { readAddress(); show(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-setInterval(() => { if (!document.hidden) show(); }, 60000);
+let sized;
+addEventListener("resize", () => { clearTimeout(sized); sized = setTimeout(redraw, 300); });
+setInterval(() => { if (!document.hidden && !document.getElementById("posts").open) show(); }, 60000);
 show();

@@ -13,6 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.metrics.api.routes import MetricsParts, metrics_router
+from services.metrics.charts import SPECS
+from services.metrics.core.chart import drawn
 from services.metrics.core.query import EngagementQuery
 from services.metrics.core.voice import Voices
 from services.metrics.core.voice_series import share_of_voice
@@ -306,6 +308,25 @@ def test_a_chart_is_drawn_as_a_picture(client: TestClient, store: Store, path: s
     if path == "engagement":
         png = client.get(f"/v1/{path}", params={**DAY, "format": "png", "theme": "dark"}, headers=bearer("reader"))
         assert png.content.startswith(b"\x89PNG")
+
+
+def test_a_range_is_one_row_whose_people_are_counted_once(client: TestClient, store: Store) -> None:
+    days = (NOON - timedelta(days=2), NOON - timedelta(days=1), NOON)
+    store.hear(*(classified(an_activity(f"web:{n}", occurred_at=at, actor="ann")) for n, at in enumerate(days)))
+    whole = {"from": "2026-11-20T00:00:00Z", "bucket": "range", "tz": "Europe/Berlin"}
+    found = asked(client, "engagement", **whole, compare="previous")
+    assert [(row["bucket"], row["people"], row["inbound_posts"]) for row in found["series"]] == [
+        ("2026-11-20T00:00:00Z", 1, 3)
+    ]
+    assert found["previous"] == []
+    (row,) = asked(client, "shift", **whole, by="channel")["series"]
+    assert (row["channel"], row["legacy_activities"]) == ("web", 3)
+
+
+def test_a_picture_shows_the_clocks_of_the_zone_that_was_asked() -> None:
+    rows = [{"bucket": "2026-11-22T23:00:00Z", "bucket_local": "2026-11-23T00:00:00+01:00", "engagement": 1, "push": 0}]
+    made = drawn(SPECS["engagement"], rows, (), (900, 360, "light"), "")
+    assert made["data"]["values"][0]["bucket"] == "2026-11-23T00:00:00"
 
 
 def test_a_term_may_hold_any_sign(store: Store) -> None:
