@@ -31,6 +31,7 @@ MARK: Final = "<!-- Written by `make docs` from the code; do not edit. -->"
 SETTINGS_MODULES: Final = (
     ("every process", "shared.service.settings"),
     ("the launcher (`make up`)", "deploy.embedded.settings"),
+    ("docker compose", "deploy.compose.settings"),
     ("the operator's command (`earshot`)", "deploy.earshot.settings"),
     ("ingest", "services.ingest.settings"),
     ("classify", "services.classify.settings"),
@@ -84,7 +85,7 @@ def default_text(field: FieldInfo) -> str:
     default: Any = field.get_default(call_default_factory=True)
     if default is None or default is PydanticUndefined or isinstance(default, SecretStr):
         return ""
-    if isinstance(default, Path) and default.is_absolute():
+    if isinstance(default, Path) and default.is_relative_to(ROOT):
         # What ships with the code lies at another place on every machine.
         default = default.relative_to(ROOT)
     return str(default.value if isinstance(default, Enum) else default)
@@ -109,7 +110,8 @@ def settings_page() -> str:
         "# Settings",
         MARK,
         "",
-        "Environment variables, read once at start. Secrets are never written to a log.",
+        "Environment variables, read once at start. Secrets are never written to a log; a secret `NAME` may also be",
+        "given as `NAME_FILE`, the path of a file that holds it.",
         "",
     ]
     for title, module_name in SETTINGS_MODULES:

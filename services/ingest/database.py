@@ -4,7 +4,20 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Engine, Index, MetaData, String, Table, create_engine, event, inspect, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -13,6 +26,7 @@ from shared.errors import PermanentError, TransientError
 
 METADATA: Final = MetaData()
 AGE: Final = "remembered_at_us"
+TABLES_LOCK: Final = 7_032_792  # any number, the same in every replica
 ACTIVITIES: Final = Table(
     "ingest_activities",
     METADATA,
@@ -83,19 +97,22 @@ def open_database(url: str) -> Engine:
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
-        _add_age(engine)
-        METADATA.create_all(engine)
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Replicas that start together would make the same table twice.
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": TABLES_LOCK})
+            _add_age(connection)
+            METADATA.create_all(connection)
     return engine
 
 
-def _add_age(engine: Engine) -> None:
+def _add_age(connection: Connection) -> None:
     """Give an index of before ages were kept its column; what stands in it is as old as this start."""
-    known = inspect(engine)
+    known = inspect(connection)
     if not known.has_table(ACTIVITIES.name) or AGE in {each["name"] for each in known.get_columns(ACTIVITIES.name)}:
         return
-    with engine.begin() as connection:
-        connection.execute(text(f"ALTER TABLE {ACTIVITIES.name} ADD COLUMN {AGE} BIGINT NOT NULL DEFAULT 0"))
-        connection.execute(text(f"CREATE INDEX ingest_activities_by_age ON {ACTIVITIES.name} ({AGE})"))
+    connection.execute(text(f"ALTER TABLE {ACTIVITIES.name} ADD COLUMN {AGE} BIGINT NOT NULL DEFAULT 0"))
+    connection.execute(text(f"CREATE INDEX ingest_activities_by_age ON {ACTIVITIES.name} ({AGE})"))
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  # a DBAPI connection has no common type

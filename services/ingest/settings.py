@@ -5,14 +5,18 @@ from pathlib import Path
 from pydantic import Field, SecretStr, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.service.secret_files import SettingsWithSecrets
 
-class IngestSettings(BaseSettings):
+
+class IngestSettings(SettingsWithSecrets):
     """Settings of the ingest service."""
 
     model_config = SettingsConfigDict(env_prefix="INGEST_", frozen=True, env_ignore_empty=True)
 
-    database_url: str | None = Field(
-        default=None, description="Database of cursors and the activity index; default SQLite in EARSHOT_HOME."
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL of cursors and the activity index, SQLite or PostgreSQL; default a file in "
+        "EARSHOT_HOME.",
     )
     journal: Path | None = Field(
         default=None, description="File of the journal that makes a 202 durable although the embedded broker keeps "
@@ -37,7 +41,9 @@ class IngestSettings(BaseSettings):
 
     def database(self, home: Path) -> str:
         """Return the address of the database; the default is a file in the data folder."""
-        return self.database_url or f"sqlite:///{home / 'ingest.db'}"
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{home / 'ingest.db'}"
 
 
 def read_secret(variable: str) -> SecretStr | None:

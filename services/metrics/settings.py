@@ -3,8 +3,10 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.service.secret_files import SettingsWithSecrets
 
-class ClickHouseSettings(BaseSettings):
+
+class ClickHouseSettings(SettingsWithSecrets):
     """Where facts and aggregates are kept."""
 
     model_config = SettingsConfigDict(env_prefix="CLICKHOUSE_", frozen=True, env_ignore_empty=True)

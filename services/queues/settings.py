@@ -1,10 +1,12 @@
 """Settings of the queues service, read once from the environment (QUEUES_*)."""
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.service.secret_files import SettingsWithSecrets
 
 
-class QueuesSettings(BaseSettings):
+class QueuesSettings(SettingsWithSecrets):
     """Where items are kept and how the queues behave."""
 
     model_config = SettingsConfigDict(env_prefix="QUEUES_", frozen=True, env_ignore_empty=True)

@@ -5,10 +5,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.service.secret_files import SettingsWithSecrets
 from shared.stream.kafka import KafkaAddress
 
 
-class EarshotSettings(BaseSettings):
+class EarshotSettings(SettingsWithSecrets):
     """Where this installation lives."""
 
     model_config = SettingsConfigDict(env_prefix="EARSHOT_", frozen=True, env_ignore_empty=True)

@@ -296,11 +296,16 @@ class KafkaAdmin:
                 )
         return self._client
 
-    def create(self, topics: Sequence[Topic], *, replication: int = 1) -> None:
-        """Create what is missing; existing topics are left as they are."""
+    def create(self, topics: Sequence[Topic], *, replication: int = 1, min_insync_replicas: int = 1) -> None:
+        """Create what is missing; existing topics are left as they are.
+
+        A record is acknowledged once `min_insync_replicas` of the `replication` copies of its partition hold it.
+        """
         client = self._open()
         for topic in topics:
             configs = {"retention.ms": str(topic.retention_ms)}
+            if min_insync_replicas > 1:
+                configs["min.insync.replicas"] = str(min_insync_replicas)
             with translated(f"create topic {topic.name}"), contextlib.suppress(TopicAlreadyExistsError):
                 client.create_topics([NewTopic(topic.name, topic.partitions, replication, topic_configs=configs)])
 
