@@ -5,6 +5,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -36,10 +37,10 @@ from shared.service.settings import EarshotSettings, HttpSettings, KafkaSettings
 from shared.service.telemetry import Telemetry
 from shared.service.watch import LoopWatch
 from shared.service.worker import LoopThread
+from shared.stream.ahead import AheadLoop
 from shared.stream.batching import BatchPolicy
 from shared.stream.kafka import KafkaAdmin, KafkaEnds, KafkaPublisher, KafkaSource
 from shared.stream.loop import Loop
-from shared.stream.ports import Handler
 
 GROUP = LOOP
 START_SECONDS = 60.0
@@ -106,21 +107,21 @@ def build_workers(settings: Settings, address: ClickHouseAddress, telemetry: Tel
     held = settings.metrics
     policy = BatchPolicy(held.batch_max_records, held.batch_max_bytes, held.batch_max_age_seconds)
 
-    def loop(group: str, topics: list[str], handler: Handler) -> LoopThread:
-        source, publisher = KafkaSource(kafka, group, topics), KafkaPublisher(kafka)
-        return LoopThread(
-            group, Loop(source, handler, publisher, policy, time.monotonic, LoopWatch(telemetry, group)), time.monotonic
-        )
-
     facts = ClickHouseFacts(address, secrets.token_hex(6))
     kept, snapshots = ClickHouseRejections(address), ClickHouseSnapshots(address)
     sink = ActivitySink(facts, utc_now, telemetry, snapshots)
     counted, rejected = [POSTS_CLASSIFIED.name, REACTIONS_RECEIVED.name], [RECORDS_REJECTED.name]
-    loops = (
-        loop(GROUP, counted, sink),
-        loop(f"{GROUP}-rejections", rejected, RejectionSink(kept, utc_now)),
-    )
-    lag = kafka_lag(telemetry, kafka, {GROUP: counted, f"{GROUP}-rejections": rejected})
+    refused = f"{GROUP}-rejections"
+    ahead = AheadLoop(
+        KafkaSource(kafka, GROUP, counted), sink, KafkaPublisher(kafka), policy, time.monotonic,
+        LoopWatch(telemetry, GROUP), prepare=sink.prepare, executor=ThreadPoolExecutor(1, "metrics-store"),
+    )  # fmt: skip
+    plain = Loop(
+        KafkaSource(kafka, refused, rejected), RejectionSink(kept, utc_now), KafkaPublisher(kafka), policy,
+        time.monotonic, LoopWatch(telemetry, refused),
+    )  # fmt: skip
+    loops = (LoopThread(GROUP, ahead, time.monotonic), LoopThread(refused, plain, time.monotonic))
+    lag = kafka_lag(telemetry, kafka, {GROUP: counted, refused: rejected})
     freshness = Freshness(KafkaAdmin(kafka), KafkaEnds(kafka), lambda: sink.counted_until, utc_now, metrics_group=GROUP)
     return Workers(loops, (facts, kept, snapshots), freshness, lag)
 

@@ -26,7 +26,7 @@ class MetricsSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="METRICS_", frozen=True, env_ignore_empty=True)
 
-    batch_max_records: int = Field(default=20_000, ge=1, le=200_000, description="Records one batch holds at most.")
-    batch_max_bytes: int = Field(default=32 << 20, ge=1 << 20, description="Bytes one batch holds at most.")
+    batch_max_records: int = Field(default=50_000, ge=1, le=200_000, description="Records one batch holds at most.")
+    batch_max_bytes: int = Field(default=64 << 20, ge=1 << 20, description="Bytes one batch holds at most.")
     batch_max_age_seconds: float = Field(default=0.5, ge=0, le=60, description="How long a record waits for others.")
     readers: int = Field(default=4, ge=1, le=64, description="Queries that run at the same time.")

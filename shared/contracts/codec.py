@@ -4,6 +4,7 @@ Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kaf
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -22,7 +23,7 @@ from shared.contracts.topics import (
 )
 from shared.contracts.trace import OWN, Trace, Tracing
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = Sequence[tuple[str, bytes]]
 AnyActivity = TypeVar("AnyActivity", bound=Activity)
 
 

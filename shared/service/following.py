@@ -10,6 +10,7 @@ import structlog
 from shared.contracts.codec import Headers
 from shared.contracts.rejection import Rejection
 from shared.contracts.trace import HEADER, Trace, trace_in
+from shared.stream.headers import LazyHeaders
 from shared.stream.ports import Record
 
 LINES_PER_BATCH: Final = 20
@@ -38,7 +39,11 @@ def sampled(records: Iterable[SomeCarrier]) -> list[SomeCarrier]:
     """Return the records whose trace is to be followed."""
     # Written out: this runs once per record, also where fifty thousand come in a second.
     return [
-        record for record in records for name, value in record.headers if name == HEADER and value.endswith(_SAMPLED)
+        record
+        for record in records
+        if not isinstance(record.headers, LazyHeaders) or record.headers.may_hold(_SAMPLED)
+        for name, value in record.headers
+        if name == HEADER and value.endswith(_SAMPLED)
     ]
 
 

@@ -44,11 +44,11 @@ class Batch:
         """Tell whether the batch should be handled now."""
         if self.opened_at is None:
             return False
-        return (
-            len(self.records) >= self.policy.max_records
-            or self.size_bytes >= self.policy.max_bytes
-            or now - self.opened_at >= self.policy.max_age_seconds
-        )
+        return self.full() or now - self.opened_at >= self.policy.max_age_seconds
+
+    def full(self) -> bool:
+        """Tell whether the batch is as great as it may get."""
+        return len(self.records) >= self.policy.max_records or self.size_bytes >= self.policy.max_bytes
 
     def seconds_until_due(self, now: float) -> float:
         """Return how long the batch may still wait; the whole age when it is empty."""

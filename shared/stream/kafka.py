@@ -32,6 +32,7 @@ from kafka.structs import OffsetAndMetadata
 from shared.contracts.codec import Outgoing
 from shared.contracts.topics import Topic
 from shared.errors import PermanentError, TransientError
+from shared.stream.kafka_records import flat, read_leanly
 from shared.stream.kafka_versions import make_message_classes
 from shared.stream.ports import Partition, Record
 
@@ -122,6 +123,7 @@ class KafkaSource:
                     metadata_max_age_ms=3_000,
                     bootstrap_timeout_ms=5_000,
                 )
+                read_leanly(consumer)
                 self._consumer = consumer
                 if not self.address.alone:
                     consumer.subscribe(list(self.topics), listener=self._listener)
@@ -148,11 +150,7 @@ class KafkaSource:
                 for partition, records in polled.items():
                     consumer.seek(partition, records[0].offset)
                 return []
-        return [
-            Record(Partition(each.topic, each.partition), each.offset, each.key or b"", each.value, tuple(each.headers))
-            for records in polled.values()
-            for each in records
-        ]
+        return flat(polled)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See Source.commit."""

@@ -85,9 +85,8 @@ class Loop:
             self.source.close()
 
     def _step(self, batch: Batch, stop: threading.Event) -> None:
-        wait = min(self.idle_poll_seconds, batch.seconds_until_due(self.monotonic()))
         try:
-            polled = self.source.poll(wait, batch.room())
+            polled = self.source.poll(self._poll_seconds(batch), batch.room())
         except TransientError as error:
             self.progress.blocked_by = str(error)
             self.watcher.retrying(error, 1, ())
@@ -98,8 +97,14 @@ class Loop:
         self.progress.joined = self.source.joined()
         self.progress.blocked_by = None
         batch.add(polled, now)
-        if batch.due(now):
+        if self._is_due(batch, now):
             self._handle(batch, stop)
+
+    def _poll_seconds(self, batch: Batch) -> float:
+        return min(self.idle_poll_seconds, batch.seconds_until_due(self.monotonic()))
+
+    def _is_due(self, batch: Batch, now: float) -> bool:
+        return batch.due(now)
 
     def _drain(self, batch: Batch) -> None:
         if not batch.records:

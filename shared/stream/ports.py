@@ -1,7 +1,6 @@
 """What the loop knows of the world: a Source gives records, a Handler has the effect, a Publisher writes records."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from shared.contracts.codec import Headers, Outgoing
@@ -15,8 +14,7 @@ class Partition(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """Bytes and position as the broker gave them. `next_offset`, not `offset`, is what is committed."""
 
     partition: Partition

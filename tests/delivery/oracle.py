@@ -7,13 +7,16 @@ at the end of every partition. `Crash` is a BaseException, so no handler of ours
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.contracts.codec import Outgoing, encode_activity
 from shared.contracts.rejection import Reason, Rejection, reject
 from shared.contracts.topics import POSTS_RECEIVED, RECORDS_REJECTED
 from shared.errors import TransientError
+from shared.stream.ahead import AheadLoop
 from shared.stream.batching import BatchPolicy
 from shared.stream.loop import Loop, RejectionLimit
 from shared.stream.ports import Partition, Record
@@ -165,6 +168,41 @@ class CrashingPublisher(FakePublisher):
         super().publish(records)
 
 
+class Later(Future[Any]):
+    """Work in another thread, as the dice have it: it is done when somebody looks, or only when somebody waits."""
+
+    def __init__(self, world: World, work: Callable[[], object]) -> None:
+        super().__init__()
+        self.world = world
+        self.work = work
+
+    def done(self) -> bool:
+        if not super().done() and self.world.dice.one_in(3):
+            self._work()
+        return super().done()
+
+    def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401  # the library's signature
+        if not super().done():
+            self._work()
+        return super().result(timeout)
+
+    def _work(self) -> None:
+        try:
+            self.set_result(self.work())
+        except BaseException as error:  # noqa: BLE001  # a crash too is told to whoever waits
+            self.set_exception(error)
+
+
+@dataclass
+class LaterExecutor(Executor):
+    """The thread beside an AheadLoop, with the dice as its scheduler."""
+
+    world: World
+
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Later:
+        return Later(self.world, lambda: fn(*args, **kwargs))
+
+
 class SeededStop(threading.Event):
     """Asks the loop to stop now and then, as a rolling restart does; waiting costs no time."""
 
@@ -209,6 +247,8 @@ def run(seed: int, loop_type: type[Loop] = Loop) -> World:
             limit=RejectionLimit(share=1.0),
             idle_poll_seconds=0.001,
         )
+        if isinstance(loop, AheadLoop):
+            loop.executor = LaterExecutor(world)
         try:
             loop.run(SeededStop(world))
         except Crash:

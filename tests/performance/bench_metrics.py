@@ -1,6 +1,7 @@
 """Rows per second of the metrics sink into a real engine, and how long an engagement answer takes against raw facts.
 
-python -m tests.performance.bench_metrics [--activities 200000] [--batch 20000]
+python -m tests.performance.bench_metrics [--activities N] [--batch N] [--curve 1 5 20] [--picture docs/query-curve.svg]
+(bench_sink measures the sink from Kafka on.)
 """
 
 import argparse
@@ -16,6 +17,7 @@ from services.metrics.app import settle_collector
 from services.metrics.core.definitions import COUNTERS
 from services.metrics.core.ports import Statement
 from services.metrics.core.query import Bucket, EngagementQuery, engagement
+from services.metrics.painter import VegaPainter
 from services.metrics.sink import ActivitySink
 from services.metrics.store import statements
 from services.metrics.store.clickhouse import WRITE_SETTINGS, ClickHouseAddress, open_client
@@ -103,17 +105,18 @@ def measure_sink(address: ClickHouseAddress, heard: list[Record], batch: int) ->
     facts.close()
 
 
-def measure_queries(address: ClickHouseAddress, days: int) -> None:
-    """Print the time of an engagement answer, and of the same counts from raw facts."""
+def measure_queries(address: ClickHouseAddress, days: int) -> tuple[float, float]:
+    """Print the time of an engagement answer, and of the same counts from raw facts; returns p95 and raw median."""
     reader = ClickHouseReader(address, clients=1)
     query = EngagementQuery(NOON - timedelta(days=days), NOON, Bucket.HOUR, ("department",), internal=True)
-    answer, slow = milliseconds(lambda: reader.fetch(engagement(query), "JSONEachRow"))
-    raw, _ = milliseconds(lambda: reader.fetch(raw_answer(), "JSONEachRow"), times=5)
+    answer, slow = milliseconds(lambda: reader.fetch(engagement(query), "JSONEachRow"), times=40)
+    raw, _ = milliseconds(lambda: reader.fetch(raw_answer(), "JSONEachRow"), times=3)
     print(
         f"query: {days} days by hour and department: {answer:.0f} ms (p95 {slow:.0f} ms); from raw facts {raw:.0f} ms,"
     )
     print(f"       {raw / answer:.1f} times as long")
     reader.close()
+    return slow, raw
 
 
 INVENT = """
@@ -131,9 +134,11 @@ FROM (
 )"""
 
 
-def measure_curve(folder: Path, millions: list[int]) -> None:
+def measure_curve(folder: Path, millions: list[int]) -> list[tuple[int, float, str]]:
     """Print what 30 days by hour and department cost with more and more activities stored, against raw rows."""
+    points: list[tuple[int, float, str]] = []
     for number, size in enumerate(millions):
+        started = time.perf_counter()
         address = ClickHouseAddress("", folder, f"curve_{number}")
         migrate(address)
         client = open_client(address, dict(WRITE_SETTINGS), database=address.database)
@@ -145,20 +150,38 @@ def measure_curve(folder: Path, millions: list[int]) -> None:
             span = f"numbers({first}, 7201)"
             filled = f"SELECT {statements.MINUTES}, {start} + number * 60 FROM {span}"  # noqa: S608  # our own numbers
             client.command(f"INSERT INTO scratch_curve {filled}")
-            for text in (statements.RECOMPUTE_MINUTES, statements.RECOMPUTE_HOURS):
+            for text in (statements.RECOMPUTE_MINUTES, statements.RECOMPUTE_HOURS, statements.RECOMPUTE_CELLS):
                 client.command(text.format(scratch="scratch_curve"), parameters={"stamp": first + 1})
         client.close()
-        print(f"{size} million activities:")
-        measure_queries(address, 30)
+        print(f"{size} million activities, stored and recomputed in {time.perf_counter() - started:.0f} s:")
+        slow, raw = measure_queries(address, 30)
+        points += [(size, slow, "stored answers, p95"), (size, raw, "raw facts, median")]
+    return points
+
+
+def picture(points: list[tuple[int, float, str]]) -> bytes:
+    """Return the curve as SVG."""
+    spec = {
+        "title": "30 days by hour and department", "width": 480, "height": 280,
+        "data": {"values": [{"millions": size, "ms": took, "from": name} for size, took, name in points]},
+        "mark": {"type": "line", "point": True},
+        "encoding": {
+            "x": {"field": "millions", "type": "quantitative", "title": "activities stored, millions"},
+            "y": {"field": "ms", "type": "quantitative", "scale": {"type": "log"}, "title": "milliseconds"},
+            "color": {"field": "from", "type": "nominal", "title": None},
+        },
+    }  # fmt: skip
+    return VegaPainter().picture(spec, "svg")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--activities", type=int, default=200_000)
-    parser.add_argument("--batch", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=50_000)
     parser.add_argument("--days", type=int, default=5)
-    parser.add_argument("--curve", type=int, nargs="*", default=[1], help="millions of activities, like 1 5 20")
+    parser.add_argument("--curve", type=int, nargs="*", default=[1, 5, 20], help="millions of activities")
+    parser.add_argument("--picture", type=Path, help="where to write the curve as SVG")
     chosen = parser.parse_args()
     settle_collector()
     heard = records(chosen.activities, chosen.days)
@@ -167,7 +190,9 @@ def main() -> None:
         migrate(address)
         measure_sink(address, heard, chosen.batch)
         measure_queries(address, chosen.days)
-        measure_curve(address.path, chosen.curve)
+        points = measure_curve(address.path, chosen.curve)
+        if chosen.picture:
+            chosen.picture.write_bytes(picture(points))
 
 
 if __name__ == "__main__":
