@@ -27,7 +27,7 @@ export function showTotals(answer, open) {
     if (!held) place.append(held = box(name, title, (metric) => held.open(metric)));
     held.open = open;
     const zero = ["engagement", "people", "push", "inbound_posts"].includes(name) ? 0 : null;
-    const value = now[name] ?? zero, earlier = before[name] ?? zero, moved = change(name, value, earlier);
+    const value = now[name] ?? zero, earlier = answer.previous.length ? before[name] ?? zero : null, moved = change(name, value, earlier);
     const number = held.querySelector(".number");
     number.textContent = figure(name, value);
     number.setAttribute("aria-label", `${title}: ${figure(name, value)}. Show the posts.`);

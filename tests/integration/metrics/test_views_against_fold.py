@@ -84,7 +84,10 @@ def test_every_view_counts_as_a_fold_in_local_time(store: Store, at: datetime, n
             judged = {each: row[each] for each in ("inbound_posts", "negative", "neutral", "positive")}
             balance = share(row["positive"] - row["negative"], row["positive"] + row["neutral"] + row["negative"])
             assert sentiment[key] == pytest.approx({**judged, "net_sentiment": balance})
-            timed = {each: row[each] for each in ("inbound_posts", "answered", "first_response_seconds_p50")}
+            names = ("inbound_posts", "answered", "first_response_seconds_p50", "first_response_seconds_p90")
+            timed = {each: row[each] for each in names} | {
+                "response_rate": share(row["answered"], row["inbound_posts"])
+            }
             assert {each: speed[key][each] for each in timed} == pytest.approx(timed, abs=2e-6)
         shift = expected_shift(heard, bucket, zone)
         found = asked(store, query, SHIFT)
