@@ -19,8 +19,10 @@ from pydantic_settings import BaseSettings
 
 from services.classify.meters import Meters as ClassifyMeters
 from services.classify.model.linear_scorer import RecentScores
+from services.ingest.gauges import JournalGauges, SourceGauges
 from services.ingest.meters import Meters as IngestMeters
 from services.queues.meters import Meters as QueuesMeters
+from shared.clock import utc_now
 from shared.contracts.rejection import REASON_MEANINGS
 from shared.contracts.topics import TOPICS
 from shared.service.telemetry import Telemetry
@@ -40,8 +42,17 @@ SETTINGS_MODULES: Final = (
 )
 
 
+class _IngestHolder:
+    """Everything ingest measures."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.meters = IngestMeters(telemetry)
+        self.sources = SourceGauges([], utc_now, telemetry.registry)
+        self.journal = JournalGauges(lambda: None, telemetry.registry)
+
+
 METERS: Final[Sequence[tuple[str, Callable[[Telemetry], object]]]] = (
-    ("ingest", IngestMeters),
+    ("ingest", _IngestHolder),
     ("classify", lambda telemetry: ClassifyMeters(telemetry, RecentScores(0))),
     ("queues", lambda telemetry: QueuesMeters(telemetry, lambda: 0)),
 )
@@ -187,19 +198,24 @@ def telemetry_page() -> str:
 
 def _telemetry_table(title: str, holder: object) -> list[str]:
     rows = []
-    for family, metric in _metrics(holder):
+    for family, names in _families(holder):
         name = family.name + ("_total" if family.type == "counter" else "")
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001  # the library shows it nowhere else
+        labels = ", ".join(f"`{label}`" for label in names)
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     head = [f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
     return [*head, *sorted(rows), ""]
 
 
-def _metrics(holder: object) -> Iterator[tuple[Any, Any]]:
+def _families(holder: object) -> Iterator[tuple[Any, Sequence[str]]]:
+    """Yield what each collector in an object's attributes tells, with its labels; of Telemetry's own only once."""
+    every_service = {} if isinstance(holder, Telemetry) else vars(Telemetry("docs"))
     for name, metric in vars(holder).items():
-        shared = not isinstance(holder, Telemetry) and hasattr(Telemetry("docs"), name.lstrip("_"))
-        if hasattr(metric, "describe") and hasattr(metric, "_labelnames") and not shared:
-            yield metric.describe()[0], metric
+        if isinstance(metric, IngestMeters):
+            yield from _families(metric)
+        elif hasattr(metric, "describe") and name.lstrip("_") not in every_service:
+            for family in metric.describe():
+                # The library shows label names nowhere else.
+                yield family, getattr(family, "_labelnames", ()) or getattr(metric, "_labelnames", ())
 
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {

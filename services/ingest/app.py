@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
@@ -27,9 +28,11 @@ from services.ingest.cursors import SqlCursorStore
 from services.ingest.database import open_database
 from services.ingest.delivery import Delivery
 from services.ingest.forgetting import forget_old
+from services.ingest.gauges import JournalGauges, SourceGauges
 from services.ingest.index import SqlActivityIndex
 from services.ingest.intake import BrokerHealth, Intake
 from services.ingest.journal import Journal, JournalledPublisher
+from services.ingest.leases import LEASE_GROUP, GroupLeases, Membership
 from services.ingest.meters import Meters
 from services.ingest.probe import TopicEnds, watch_broker
 from services.ingest.replays import Replays
@@ -40,6 +43,7 @@ from services.ingest.states import Phase, SourceState
 from shared.clock import Clock, utc_now
 from shared.contracts.activity import Surface
 from shared.contracts.configuration import BlueskySource, Configuration, ReplaySource, SlackSource, Source
+from shared.contracts.topics import SOURCES_LEASED
 from shared.contracts.trace import Tracing
 from shared.errors import ConfigurationError, Problem
 from shared.service.auth import Keyring
@@ -49,7 +53,7 @@ from shared.service.http import ServiceParts, create_app
 from shared.service.logs import configure_logs
 from shared.service.settings import EarshotSettings, HttpSettings, KafkaSettings
 from shared.service.telemetry import Telemetry
-from shared.stream.kafka import KafkaAddress, KafkaAdmin, KafkaEnds, KafkaPublisher
+from shared.stream.kafka import KafkaAddress, KafkaAdmin, KafkaEnds, KafkaPublisher, KafkaSource
 from shared.stream.kafka_lookup import KafkaLookup
 from shared.stream.ports import Lookup, Publisher
 
@@ -63,6 +67,8 @@ class World:
     lookup: Lookup
     engine: Engine
     settlement: Settlement | None = None
+    membership: Membership | None = None
+    """What shares sources out between replicas; None: this one runs them all."""
     clock: Clock = utc_now
     monotonic: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
@@ -95,7 +101,13 @@ def compose() -> tuple[FastAPI, HttpSettings]:
     )
     engine = open_database(settings.database(earshot.home))
     publisher, settlement = _publishing(settings.journal, address)
-    return build(setup, World(publisher, KafkaEnds(address), KafkaLookup(address), engine, settlement)), http
+    membership = None if address.alone else KafkaSource(address, LEASE_GROUP, [SOURCES_LEASED.name])
+    if membership is not None and engine.dialect.name == "sqlite":
+        structlog.get_logger(__name__).info(
+            "cursors and activity index are in a file of this machine; replicas elsewhere need INGEST_DATABASE_URL"
+        )
+    world = World(publisher, KafkaEnds(address), KafkaLookup(address), engine, settlement, membership)
+    return build(setup, world), http
 
 
 def _publishing(journal: Path | None, address: KafkaAddress) -> tuple[Publisher, Settlement | None]:
@@ -118,6 +130,8 @@ def build(setup: Setup, world: World) -> FastAPI:
     )
     sources = _Sources(setup, world, delivery, meters)
     sources.add_all()
+    SourceGauges(sources.states, world.clock, telemetry.registry)
+    JournalGauges(lambda: world.settlement.publisher.journal if world.settlement else None, telemetry.registry)
     health = Health()
     health.register("broker", lambda: broker.problem)
     health.register("sources", sources.problem)
@@ -127,7 +141,9 @@ def build(setup: Setup, world: World) -> FastAPI:
     replays = Replays(world.lookup, intake, world.engine, world.clock)
     served = Served(endpoint, sources.webhooks, sources.states, replays)
     index, remembered = SqlActivityIndex(world.engine), timedelta(days=setup.settings.remember_days)
-    runner = Runner(sources.connectors, world.jitter, world.monotonic)
+    names = [connector.state.name for connector in sources.connectors]
+    leases = GroupLeases(names, world.membership) if world.membership is not None and names else None
+    runner = Runner(sources.connectors, world.jitter, world.monotonic, leases=leases)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from services.ingest.core.fields import EPOCH, microseconds
-from services.ingest.database import CURSOR_HISTORY, CURSORS, GAPS, translated, upsert
+from services.ingest.database import CURSOR_HISTORY, CURSORS, GAPS, LEASES, translated, upsert
+from shared.errors import TransientError
 
 HISTORY_STEP_US = 5_000_000
 HISTORY_KEPT_US = 2 * 3_600_000_000
@@ -36,8 +37,15 @@ class Gap:
     reason: str
 
 
+class LeaseLostError(TransientError):
+    """Another replica has taken the source over; what it does here must end."""
+
+
 class CursorStore(Protocol):
-    """Keeps cursors and gaps durably. Every method may raise TransientError."""
+    """Keeps cursors and gaps durably, for all replicas. Every method may raise TransientError."""
+
+    def take(self, source: str) -> int:
+        """Take a source over and return the number of this lease; saves under earlier ones are refused from now on."""
 
     def latest(self, source: str) -> SavedCursor | None:
         """Return where a source stands; None when it never stood anywhere."""
@@ -45,8 +53,11 @@ class CursorStore(Protocol):
     def rewound(self, source: str, seconds: float) -> SavedCursor | None:
         """Return where a source stood `seconds` before its last save, or at its very beginning."""
 
-    def save(self, source: str, cursor: str, *, began: str, at: datetime) -> None:
-        """Keep a cursor; `began` is where this source started when nothing was kept yet."""
+    def save(self, source: str, cursor: str, *, began: str, at: datetime, epoch: int = 0) -> None:
+        """Keep a cursor; `began` is where this source started when nothing was kept yet.
+
+        Raises LeaseLostError when the source was taken over since lease number `epoch`; 0 asks for no lease.
+        """
 
     def add_gap(self, source: str, gap: Gap) -> None:
         """Keep a gap; the same gap again changes nothing."""
@@ -82,13 +93,27 @@ class SqlCursorStore:
             row = row or connection.execute(of_source.order_by(history.saved_at_us).limit(1)).first()
         return last if row is None else SavedCursor(row.cursor, _at(row.saved_at_us))
 
-    def save(self, source: str, cursor: str, *, began: str, at: datetime) -> None:
+    def take(self, source: str) -> int:
+        """See CursorStore.take."""
+        taken = upsert(self._engine, LEASES, {"epoch": LEASES.c.epoch + 1}).returning(LEASES.c.epoch)
+        with translated("take a source over"), self._engine.begin() as connection:
+            return int(connection.execute(taken, {"source": source, "epoch": 1}).scalar_one())
+
+    def save(self, source: str, cursor: str, *, began: str, at: datetime, epoch: int = 0) -> None:
         """See CursorStore.save."""
         at_us = microseconds(at)
         with translated("save a cursor"), self._engine.begin() as connection:
+            if epoch:
+                self._hold(connection, source, epoch)
             values = {"source": source, "saved_at_us": at_us, "cursor": cursor}
             connection.execute(upsert(self._engine, CURSORS), values)
             self._remember(connection, values, began)
+
+    def _hold(self, connection: Connection, source: str, epoch: int) -> None:
+        """Lock the lease for this transaction. Raises LeaseLostError."""
+        mine = update(LEASES).where(LEASES.c.source == source, LEASES.c.epoch == epoch).values(epoch=epoch)
+        if connection.execute(mine).rowcount != 1:
+            raise LeaseLostError(f"another replica has taken {source} over; it hears from where this one had saved")
 
     def _remember(self, connection: Connection, values: dict[str, object], began: str) -> None:
         """Add to the history when the last entry is old enough, and forget what is older than anybody rewinds."""

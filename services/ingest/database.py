@@ -1,7 +1,7 @@
 """The tables ingest keeps its memory in, the engine that opens them, and the translation of the database's errors."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -57,6 +57,12 @@ CURSOR_HISTORY: Final = Table(
     Column("source", String, primary_key=True),
     Column("saved_at_us", BigInteger, primary_key=True, autoincrement=False),
     Column("cursor", String, nullable=False),
+)
+LEASES: Final = Table(
+    "ingest_leases",
+    METADATA,
+    Column("source", String, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
 )
 GAPS: Final = Table(
     "ingest_gaps",
@@ -121,9 +127,9 @@ def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  # a DB
         connection.execute(f"PRAGMA {pragma}")
 
 
-def upsert(engine: Engine, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an insert that replaces the row with the same primary key, in the engine's dialect."""
+def upsert(engine: Engine, table: Table, changes: Mapping[str, Any] | None = None) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that replaces the row with the same primary key, or changes it, in the engine's dialect."""
     insert = (postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert)(table)
     keys = [column.name for column in table.primary_key]
     others = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
-    return insert.on_conflict_do_update(index_elements=keys, set_=others)
+    return insert.on_conflict_do_update(index_elements=keys, set_=others if changes is None else dict(changes))

@@ -39,9 +39,15 @@ class Delivery:
     rewind_seconds: float = 0.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     _resumed: set[str] = field(default_factory=set)
+    _epochs: dict[str, int] = field(default_factory=dict)
 
     async def resume(self, source: str) -> SavedCursor | None:
-        """Return where a source goes on; at its first start in this process as far back as a crash may have lost."""
+        """Take a source over and return where it goes on.
+
+        At its first start in this process that is as far back as a crash may have lost.
+        """
+        # Taken before the cursor is read: whoever had it until now saves no other one after that.
+        self._epochs[source] = await asyncio.to_thread(self.cursors.take, source)
         first = source not in self._resumed
         seconds = self.rewind_seconds if first else 0.0
         found = await asyncio.to_thread(self.cursors.rewound, source, seconds)
@@ -69,9 +75,10 @@ class Delivery:
         state.heard(accepted=len(accepted), ignored=ignored, rejected=rejected)
 
     async def save(self, state: SourceState, saving: Saving) -> None:
-        """Save a cursor; only after what lies before it was published. Raises TransientError."""
+        """Save a cursor, after what lies before it was published. Raises TransientError, of these LeaseLostError."""
         now = self.clock()
-        await asyncio.to_thread(self.cursors.save, state.name, saving.cursor, began=saving.began, at=now)
+        epoch = self._epochs.get(state.name, 0)
+        await asyncio.to_thread(self.cursors.save, state.name, saving.cursor, began=saving.began, at=now, epoch=epoch)
         state.stands_at(saving.shown, saved_at=now, at=saving.at)
 
     async def missed(self, state: SourceState, gap: Gap) -> None:

@@ -124,6 +124,16 @@ class Journal:
         with self._lock:
             return self._count()
 
+    def waiting(self) -> int:
+        """Return how many records the broker has not acknowledged yet."""
+        with self._lock:
+            return sum(entries.last - entries.first + 1 for entries in self._pending)
+
+    def size_bytes(self) -> int:
+        """Return what the journal takes on disk, its write-ahead log included."""
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(each.stat().st_size for each in files if each.exists())
+
     def _count(self) -> int:
         return int(self._connection.execute("SELECT coalesce(sum(last - first + 1), 0) FROM batches").fetchone()[0])
 

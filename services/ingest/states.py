@@ -21,6 +21,7 @@ class Phase(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     WAITING = "waiting"
+    STANDBY = "standby"
 
 
 @dataclass
@@ -71,6 +72,11 @@ class SourceState:
         self.cursor = cursor
         self.cursor_saved_at = saved_at
         self.cursor_at = at
+
+    def cursor_age_seconds(self, now: datetime) -> float | None:
+        """Return how far the saved cursor lies back, by platform time where it tells it; None without a cursor."""
+        stands_for = self.cursor_at or self.cursor_saved_at
+        return None if stands_for is None else max(0.0, (now - stands_for).total_seconds())
 
     def missed(self, gap: Gap) -> None:
         """Note a gap; one that begins like another replaces it, for its end was only a guess."""

@@ -38,5 +38,15 @@ RECORDS_REJECTED: Final = Topic("records.rejected.v1", 1, -1, "origin", "Rejecti
 LABELS_CORRECTED: Final = Topic(
     "labels.corrected.v1", 1, -1, "the post's activity id", "Correction: labels before and after, by whom, when"
 )
+SOURCES_LEASED: Final = Topic(
+    "sources.leased.v1", 8, DAY_MS, "none", "Nothing: who holds a partition runs the sources of that number (ADR 0019)"
+)
 
-TOPICS: Final = (POSTS_RECEIVED, REACTIONS_RECEIVED, POSTS_CLASSIFIED, RECORDS_REJECTED, LABELS_CORRECTED)
+TOPICS: Final = (
+    POSTS_RECEIVED,
+    REACTIONS_RECEIVED,
+    POSTS_CLASSIFIED,
+    RECORDS_REJECTED,
+    LABELS_CORRECTED,
+    SOURCES_LEASED,
+)

@@ -1,6 +1,8 @@
 """Builds and serves the FastAPI app of a service: problem documents, keys, health, /metrics, /docs, request metrics."""
 
+import asyncio
 import os
+import signal
 import socket
 import sys
 import time
@@ -20,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.trace import HEADER, parse_trace
 from shared.service.auth import Keyring, requires
+from shared.service.closing import SETTLE_SECONDS, begin_no_more
 from shared.service.health import Health, health_router
 from shared.service.interrupted import Interrupted
 from shared.service.problems import install_problem_handlers
@@ -43,6 +46,17 @@ class ServiceParts:
     prefix: str = ""
 
 
+@dataclass
+class Draining:
+    """Whether the end has begun: from then on answers ask their connections to close, and readiness says so."""
+
+    begun: bool = False
+
+    def problem(self) -> str | None:
+        """Health check."""
+        return "is stopping; ask another replica" if self.begun else None
+
+
 def create_app(parts: ServiceParts, routers: Sequence[APIRouter], *, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app: the given routers plus health, /metrics, sign-in and /docs, all with one error shape."""
     app = FastAPI(
@@ -57,6 +71,8 @@ def create_app(parts: ServiceParts, routers: Sequence[APIRouter], *, lifespan: L
     )
     app.state.keyring = parts.keyring
     app.state.prefix = parts.prefix
+    app.state.draining = draining = Draining()
+    parts.health.register("running", draining.problem)
     install_problem_handlers(app)
     app.include_router(health_router(parts.health))
     app.include_router(signin_router(parts.prefix))
@@ -64,7 +80,7 @@ def create_app(parts: ServiceParts, routers: Sequence[APIRouter], *, lifespan: L
     app.mount("/docs-assets", StaticFiles(packages=[("fastapi_offline", "static")]))
     for router in routers:
         app.include_router(router)
-    app.add_middleware(_Measured, telemetry=parts.telemetry)
+    app.add_middleware(_Measured, telemetry=parts.telemetry, draining=draining)
     app.add_middleware(Interrupted)
     return app
 
@@ -100,9 +116,10 @@ def _inside_router(app: FastAPI, telemetry: Telemetry) -> APIRouter:
 class _Measured:
     """Counts and times every request by route template, and keeps its trace; pure ASGI, so streams pass untouched."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, draining: Draining) -> None:
         self.app = app
         self.telemetry = telemetry
+        self.draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -114,6 +131,8 @@ class _Measured:
 
         async def measured(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if self.draining.begun:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
                 if trace is not None and all(name != TRACE_HEADER for name, _ in message["headers"]):
                     message["headers"] = [*message["headers"], (TRACE_HEADER, str(trace).encode())]
                 route = getattr(scope.get("route"), "path", "unmatched")
@@ -129,16 +148,33 @@ class _Measured:
 
 
 class _Server(uvicorn.Server):
-    """Tells the app that the end begins, so that endless answers end instead of using up the shutdown time."""
+    """Ends in order: tells the app, goes on accepting for a while, then finishes what is open and exits with 0."""
 
-    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, stopping: Callable[[], None]) -> None:
         super().__init__(config)
+        self.drain_seconds = drain_seconds
         self.stopping = stopping
+        self.asked = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called by uvicorn at SIGTERM and Ctrl-C."""
+        """Called by uvicorn at SIGTERM and Ctrl-C; the second time it does not wait any longer."""
         self.stopping()
-        super().handle_exit(sig, frame)
+        if self.asked or not self.started or self.drain_seconds <= 0:
+            super().handle_exit(sig, frame)
+            return
+        self.asked = True
+        # The front door still sends here until it has noticed: who came in time is answered.
+        asyncio.get_running_loop().call_later(self.drain_seconds, super().handle_exit, sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn to close sockets and wait for open requests; an inherited socket is not ours to close."""
+        if sockets is None and [begin_no_more(each) for server in self.servers for each in server.sockets]:
+            await asyncio.sleep(SETTLE_SECONDS)
+        await super().shutdown(sockets)
+
+    def ask(self, *_: object) -> None:
+        """Called for a signal that came before uvicorn listens, and for the one it raises again when all is done."""
+        self.should_exit = True
 
 
 def serve(
@@ -156,7 +192,16 @@ def serve(
         app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds, proxy_headers=False, h11_max_incomplete_event_size=65_536,
     )  # fmt: skip
-    server = _Server(config, stopping)
+    draining: Draining = getattr(app.state, "draining", Draining())
+
+    def end() -> None:
+        draining.begun = True
+        stopping()
+
+    server = _Server(config, settings.drain_seconds, end)
+    # uvicorn raises a signal again once it has ended in order; by default that would kill us, and look like a crash.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, server.ask)
     sockets = None if settings.fd is None else [socket.socket(fileno=os.dup(settings.fd))]
     server.run(sockets=sockets)
     if failed() or not server.started:

@@ -34,6 +34,10 @@ class HttpSettings(BaseSettings):
     prefix: str = Field(
         default="", pattern=r"^(/[a-z]+)?$", description="Path prefix behind the front door, e.g. /metrics."
     )
+    drain_seconds: float = Field(
+        default=0, ge=0, le=9, description="Seconds a service goes on accepting at SIGTERM while it tells that it is "
+        "not ready, so that a front door with several replicas notices before connections are refused.",
+    )  # fmt: skip
     shutdown_seconds: int = Field(default=4, ge=1, le=9, description="Seconds open requests get at SIGTERM.")
 
 

@@ -81,13 +81,17 @@ class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]  # the libr
     def __init__(self) -> None:
         self.callback: Callable[[frozenset[Partition]], None] = lambda _: None
         self.joined = False
+        self.held: set[Partition] = set()
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called by the library inside poll."""
-        self.callback(frozenset(Partition(each.topic, each.partition) for each in revoked))
+        gone = frozenset(Partition(each.topic, each.partition) for each in revoked)
+        self.held -= gone
+        self.callback(gone)
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # noqa: ARG002  # the library's signature
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by the library inside poll, also with nothing; offsets come from the group."""
+        self.held |= {Partition(each.topic, each.partition) for each in assigned}
         self.joined = True
 
 
@@ -181,6 +185,10 @@ class KafkaSource:
     def joined(self) -> bool:
         """See Source.joined."""
         return self._listener.joined
+
+    def owned(self) -> frozenset[Partition]:
+        """Return the partitions that the group gave this member and has not taken back."""
+        return frozenset(self._listener.held)
 
     def lag(self) -> Mapping[Partition, int]:
         """See Source.lag."""

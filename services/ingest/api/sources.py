@@ -35,15 +35,14 @@ def sources_router(states: Sequence[SourceState], clock: Clock) -> APIRouter:
 
 
 def _view(state: SourceState, now: datetime) -> SourceView:
-    stands_for = state.cursor_at or state.cursor_saved_at
-    age = None if stands_for is None else max(0.0, round((now - stands_for).total_seconds(), 3))
+    age = state.cursor_age_seconds(now)
     return SourceView(
         name=state.name,
         type=state.kind,
         state=state.phase.value,
         last_activity_at=state.last_activity_at,
         cursor=state.cursor,
-        cursor_age_seconds=age,
+        cursor_age_seconds=None if age is None else round(age, 3),
         counts=SourceCounts(**asdict(state.counts)),
         gaps=[SourceGap(began_at=gap.began_at, ended_at=gap.ended_at, reason=gap.reason) for gap in state.gaps],
         last_error=state.last_error,

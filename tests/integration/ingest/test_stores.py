@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, exc, select
 
 from services.ingest.core.known import Known
-from services.ingest.cursors import Gap, SqlCursorStore
+from services.ingest.cursors import Gap, LeaseLostError, SqlCursorStore
 from services.ingest.database import CURSOR_HISTORY, open_database, translated
 from services.ingest.index import SqlActivityIndex
 from shared.contracts.activity import Direction, Surface, Verb
@@ -148,3 +148,19 @@ def test_every_error_of_the_library_is_one_of_ours() -> None:
 def test_an_address_nobody_can_open_says_so() -> None:
     with pytest.raises(EarshotError, match="ingest's database"):
         open_database("sqlite:////no/such/folder/ingest.db")
+
+
+def test_who_was_replaced_cannot_save_and_the_successor_goes_on_where_it_stood(engine: Engine, url: str) -> None:
+    again = open_database(url)
+    first, second = SqlCursorStore(engine), SqlCursorStore(again)
+    old = first.take("s")
+    first.save("s", "5", began="1", at=NOON, epoch=old)
+    new = second.take("s")
+    assert new > old
+    with pytest.raises(LeaseLostError, match="taken s over"):
+        first.save("s", "6", began="1", at=NOON, epoch=old)
+    assert (latest := second.latest("s")) is not None
+    assert latest.cursor == "5"
+    second.save("s", "7", began="1", at=NOON, epoch=new)
+    first.save("other", "1", began="1", at=NOON, epoch=first.take("other"))
+    again.dispose()
