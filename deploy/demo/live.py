@@ -8,6 +8,7 @@ import heapq
 import os
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,7 +32,6 @@ HISTORY_SECONDS: Final = 120.0
 POST_SECONDS: Final = 2.2
 AGENT_SECONDS: Final = 3.5
 TIDIED_AFTER: Final = timedelta(hours=30)
-MOST_TIDIED: Final = 4_000
 
 
 @dataclass
@@ -190,21 +190,25 @@ def watch_history(earshot: Earshot, progress: Progress) -> None:
 
 
 def tidy(earshot: Earshot, progress: Progress) -> None:
-    """Resolve what is old, as a team would have: only the last day is still to do."""
-    old: list[dict[str, Any]] = []
-    after = ""
-    while len(old) < MOST_TIDIED:
+    """Resolve what is old, as a team would have: only the last day is still to do. Runs beside the live posts."""
+    task = progress.add_task("old items resolved", total=None)
+    with contextlib.suppress(httpx2.HTTPError):  # the system ends or restarts: the next start tidies up
+        old = list(_old(earshot))
+        progress.update(task, total=len(old) or 1)
+        for number, item in enumerate(old):
+            earshot.order(item, "resolve", AGENTS[number % len(AGENTS)])
+            progress.advance(task)
+        progress.update(task, completed=len(old) or 1)
+
+
+def _old(earshot: Earshot) -> Iterator[dict[str, Any]]:
+    limit, after = wire_time(utc_now() - TIDIED_AFTER), ""
+    while True:
         page = earshot.get("/queues/v1/items", state="new", order="oldest", limit=200, after=after)
-        limit = wire_time(utc_now() - TIDIED_AFTER)
-        old += [each for each in page["items"] if each["occurred_at"] < limit]
+        yield from (each for each in page["items"] if each["occurred_at"] < limit)
         after = page["next"]
         if after is None or page["items"][-1]["occurred_at"] >= limit:
-            break
-    task = progress.add_task("old items resolved", total=len(old) or 1)
-    for number, item in enumerate(old):
-        earshot.order(item, "resolve", AGENTS[number % len(AGENTS)])
-        progress.advance(task)
-    progress.update(task, completed=len(old) or 1)
+            return
 
 
 def key_of(settings: LauncherSettings) -> str:
@@ -228,11 +232,14 @@ def run(settings: LauncherSettings, console: Console) -> None:
         columns = (TextColumn("  {task.description:<22}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
         with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
             watch_history(earshot, progress)
-            tidy(earshot, progress)
-        console.print("\nFernhill Bikes is alive: a post every few seconds, five agents at work.\n")
-        name = f"live-{utc_now():%y%m%d%H%M%S}"
-        life = Life(earshot, Teller(name, random.Random(f"{SEED}/{name}")))  # noqa: S311  # a story, not a secret
-        life.begin()
+            console.print("\nFernhill Bikes is alive: a post every few seconds, five agents at work.\n")
+            tidying = threading.Thread(target=tidy, args=(earshot, progress), daemon=True)
+            tidying.start()
+            name = f"live-{utc_now():%y%m%d%H%M%S}"
+            life = Life(earshot, Teller(name, random.Random(f"{SEED}/{name}")))  # noqa: S311  # a story, not a secret
+            life.begin()
+            while os.getppid() == parent and tidying.is_alive():
+                life.step()
         while os.getppid() == parent:
             life.step()
 

@@ -225,7 +225,8 @@ def day(number: int, midnight: datetime) -> list[tuple[datetime, Activity]]:
     for _ in range(int(busy * chance.uniform(4, 7))):
         lines = chance.choice(texts()["internal"])
         teller.talk_inside(midnight + timedelta(hours=chance.uniform(8, 16)), lines)
-    for text in chance.sample(texts()["pushes"], chance.choice([2, 3, 4])):
+    # The company learns: in the second week it announces less and answers as much.
+    for text in chance.sample(texts()["pushes"], chance.choice([8, 9, 10] if number < -DAYS // 2 else [3, 4, 5])):
         teller.push(midnight + timedelta(hours=chance.uniform(8, 19)), text)
     _occasions(teller, number, midnight)
     return teller.told

@@ -25,8 +25,8 @@ async function ask(path, options = {}) {
 
 export const queues = () => ask("v1/queues");
 
-export function items(filter, order, after = null) {
-  const parameters = new URLSearchParams({ limit: "200", order });
+export function items(filter, order, after = null, limit = 200) {
+  const parameters = new URLSearchParams({ limit: String(limit), order });
   for (const [name, values] of Object.entries(filter)) {
     for (const value of values) parameters.append(name, value);
   }

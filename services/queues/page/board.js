@@ -31,13 +31,14 @@ export class Board {
     this.empty.hidden = departments.length > 0;
     this.table.hidden = departments.length === 0;
     const most = Math.max(1, ...this.queues.map((queue) => queue.open));
-    const head = element("tr", {}, element("td"), ...intents.map((intent) => this.heading("col", { intent })),
-      element("th", { scope: "col", class: "total" }, "all"));
+    // The sum stands first, where it is in sight however narrow the board is.
+    const head = element("tr", {}, element("td"), element("th", { scope: "col", class: "total" }, "all"),
+      ...intents.map((intent) => this.heading("col", { intent })));
     const rows = departments.map((department) => element("tr", {},
       this.heading("row", { department }),
+      this.cell(this.queues.filter((queue) => queue.department === department), { department, intent: "" }, Infinity),
       ...intents.map((intent) => this.cell(
-        this.queues.filter((queue) => queue.department === department && queue.intent === intent), { department, intent }, most)),
-      this.cell(this.queues.filter((queue) => queue.department === department), { department, intent: "" }, Infinity)));
+        this.queues.filter((queue) => queue.department === department && queue.intent === intent), { department, intent }, most))));
     this.table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
     if (focused !== undefined) this.table.querySelector(`[data-cell="${CSS.escape(focused)}"]`)?.focus();
   }

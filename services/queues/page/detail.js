@@ -150,6 +150,8 @@ export class Detail {
       this.mine() ? button("act-claim", "Release (c)", "release") : button("act-claim", "Claim (c)", "claim"),
       button("act-resolve", "Resolve (r)", "resolve"),
       button("act-snooze", "Snooze 1 h (s)", "snooze", inAnHour),
+      guess(held) && element("button", { type: "button", id: "act-accept", onclick: () => this.accept() },
+        `To ${words(held.suggested_department)}, ${words(held.suggested_intent)} (a)`),
       taken && element("p", { class: "held" }, `${held.owner} holds this post until `, timeOf(held.lease_until), "."));
   }
 
@@ -227,6 +229,11 @@ export class Detail {
     }
   }
 
+  // Takes the classifier's best guess for what it was unsure of: one key instead of a form.
+  accept() {
+    return this.held && guess(this.held) ? this.act("label", guess(this.held)) : false;
+  }
+
   snooze() {
     return this.act("snooze", inAnHour());
   }
@@ -243,5 +250,6 @@ export class Detail {
   }
 }
 
+const guess = ({ unsure, suggested_department: department, suggested_intent: intent }) => unsure && department && intent && { department, intent };
 const inAnHour = () => ({ until: new Date(Date.now() + SNOOZE_MS).toISOString() });
 const safe = (url) => url !== null && /^https?:/i.test(url);

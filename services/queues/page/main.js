@@ -10,6 +10,7 @@ import { List, MOST_ROWS } from "./list.js";
 import { Presence } from "./presence.js";
 import { Sound } from "./sound.js";
 import { Undo } from "./undo.js";
+import { Urgent } from "./urgent.js";
 import { View } from "./view.js";
 
 const COUNTS_EVERY_MS = 1_000;
@@ -23,6 +24,7 @@ const view = new View(changed);
 const board = new Board(view);
 const list = new List({ opened: (item) => view.set({ item }), older: loadOlder, looking: (item) => presence.words(item) });
 const undo = new Undo((after, action, body) => detail.send(after, action, body, { offer: false }));
+const urgent = new Urgent({ opened: (item) => view.set({ item }) });
 const sound = new Sound();
 const detail = new Detail({
   closed: () => view.set({ item: "" }), labels: () => board.labels(), say, looking: (item) => presence.words(item),
@@ -117,6 +119,7 @@ function counts() {
     counts.at = Date.now();
     try {
       if (!document.hidden) board.show((await api.queues()).queues);
+      urgent.look();
     } catch (error) {
       trouble(error.message);
     } finally {
@@ -214,7 +217,7 @@ listen({
   "/": () => byId("search").focus(),
   "?": () => byId("help").showModal(),
   c: () => void detail.toggleClaim(), r: () => void detail.act("resolve"), s: () => void detail.snooze(),
-  l: () => detail.edit("label-department"), n: () => detail.edit("note"), u: () => undo.use(),
+  l: () => detail.edit("label-department"), n: () => detail.edit("note"), a: () => void detail.accept(), u: () => undo.use(),
 });
 document.addEventListener("visibilitychange", () => document.hidden || counts());
 setInterval(counts, AGES_EVERY_MS);

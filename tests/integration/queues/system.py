@@ -83,7 +83,7 @@ class System:
         found: list[Json] = self.get("/v1/items", **{"limit": 200} | parameters)["items"]
         return found
 
-    def until(self, check: Callable[[], object], within_seconds: float = 5) -> None:
+    def until(self, check: Callable[[], object], within_seconds: float = 30) -> None:
         eventually(check, within_seconds=within_seconds, every_seconds=0.02)
 
     def until_handled(self) -> None:
@@ -141,12 +141,12 @@ def running(
     thread.start()
     system = System(f"http://127.0.0.1:{port}", log, service, server)
     try:
-        system.until(system.is_ready, within_seconds=10)
+        system.until(system.is_ready)
         yield system
     finally:
         service.hub.close()
         server.should_exit = True
-        thread.join(10)
+        thread.join(30)
         system.client.close()
         assert not thread.is_alive()
 
@@ -186,6 +186,6 @@ def stream(
     """Open the stream; gives the events as they come, and drops the connection at the end."""
     headers = bearer(key) | ({"Last-Event-ID": last_event_id} if last_event_id else {})
     asked = dict(parameters) | ({"last_event_id": first_event_id} if first_event_id else {})
-    with system.client.stream("GET", f"{system.url}/v1/stream", params=asked, headers=headers, timeout=10) as answer:
+    with system.client.stream("GET", f"{system.url}/v1/stream", params=asked, headers=headers, timeout=30) as answer:
         assert answer.status_code == 200, answer.read()
         yield told(answer.iter_lines())
