@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from services.classify.api.routes import classify_router
-from services.classify.core.labels import unknown_labels
 from services.classify.core.ports import Scorer
 from services.classify.meters import MeteredScorer, Meters
 from services.classify.model.linear_scorer import LinearScorer
 from services.classify.model.onnx_scorer import open_onnx_scorer
+from services.classify.model.own_taxonomy import with_taxonomy
 from services.classify.settings import ClassifySettings
 from services.classify.worker import ClassifyHandler
 from shared.clock import utc_now
@@ -38,6 +38,7 @@ from shared.stream.loop import Loop
 from shared.stream.ports import Publisher
 
 GROUP = "classify"
+LOGGED_FINDINGS = 20
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,19 @@ def open_scorer(settings: ClassifySettings) -> LinearScorer:
     return open_sentence_transformers_scorer(settings.model, remembered_texts=settings.remembered_texts)
 
 
-def warn_of_unknown_labels(configuration: Configuration, scorer: Scorer) -> None:
-    """Log the labels of an own taxonomy that the model cannot give."""
-    wanted = configuration.taxonomy
-    names = [each.name for each in (*wanted.departments, *wanted.intents)]
-    if unknown := unknown_labels(names, scorer.heads):
-        structlog.get_logger(__name__).warning(
-            "the model does not know these labels of the taxonomy; no post will get them", labels=unknown
-        )
+def with_own_taxonomy(scorer: LinearScorer, configuration: Configuration) -> LinearScorer:
+    """Return the scorer with the departments and intents of earshot.yaml; what is doubtful about them is logged."""
+    log = structlog.get_logger(__name__)
+    began = time.monotonic()
+    found = with_taxonomy(scorer, configuration.taxonomy)
+    for finding in found.findings[:LOGGED_FINDINGS]:
+        log.warning("a label of the taxonomy is doubtful", label=f"{finding.head} {finding.label}", why=finding.problem)
+    if more := found.findings[LOGGED_FINDINGS:]:
+        log.warning("more labels are doubtful; python -m services.classify taxonomy tells all", number=len(more))
+    if found.scorer is not scorer:
+        seconds = round(time.monotonic() - began, 1)
+        log.info("own taxonomy learnt", model=found.scorer.model, seconds=seconds)
+    return found.scorer
 
 
 def build_worker(settings: Settings, scorer: Scorer, telemetry: Telemetry) -> tuple[LoopThread, Publisher]:
@@ -92,10 +98,10 @@ def build_worker(settings: Settings, scorer: Scorer, telemetry: Telemetry) -> tu
     return LoopThread(GROUP, loop, time.monotonic), publisher
 
 
-def build_app(settings: Settings, scorer: Scorer, telemetry: Telemetry) -> tuple[FastAPI, LoopThread]:
+def build_app(
+    settings: Settings, configuration: Configuration, scorer: Scorer, telemetry: Telemetry
+) -> tuple[FastAPI, LoopThread]:
     """Return the HTTP app, whose lifespan runs the worker, and the worker."""
-    configuration = load_configuration(settings.earshot.config)
-    warn_of_unknown_labels(configuration, scorer)
     worker, publisher = build_worker(settings, scorer, telemetry)
     health = Health()
     health.register(f"loop {GROUP}", worker.problem)
@@ -121,9 +127,11 @@ def main() -> None:
     settings = read_settings()
     configure_logs("classify", level=settings.earshot.log_level, form=settings.earshot.log_format)
     try:
-        model, telemetry = open_scorer(settings.classify), Telemetry("classify")
+        configuration = load_configuration(settings.earshot.config)
+        model = with_own_taxonomy(open_scorer(settings.classify), configuration)
+        telemetry = Telemetry("classify")
         scorer = MeteredScorer(model, Meters(telemetry, model.recent))
-        app, worker = build_app(settings, scorer, telemetry)
+        app, worker = build_app(settings, configuration, scorer, telemetry)
     except PermanentError as error:
         structlog.get_logger(__name__).critical("cannot start", error=str(error))
         sys.exit(1)

@@ -105,14 +105,18 @@ class LabelDefinition(Strict):
 
     name: LabelName
     description: str = Field(min_length=3, max_length=500)
-    examples: tuple[str, ...] = ()
+    examples: tuple[Annotated[str, StringConstraints(min_length=1, max_length=2_000)], ...] = Field(
+        default=(), max_length=500
+    )
 
 
 class Taxonomy(Strict):
-    """Departments and intents; an empty list keeps the shipped ones."""
+    """Departments and intents beside the shipped ones, or instead of them; an empty list keeps the shipped ones."""
 
     departments: tuple[LabelDefinition, ...] = ()
     intents: tuple[LabelDefinition, ...] = ()
+    replace_departments: bool = False
+    replace_intents: bool = False
 
 
 class Goal(Strict):
@@ -242,7 +246,36 @@ def contradictions(configuration: Configuration) -> list[tuple[tuple[str | int, 
         for index, names in enumerate(promised)
         if names in promised[:index]
     ]
-    return found + _unmeasurable(configuration) + _endless_promises(configuration.queues)
+    return (
+        found
+        + _ambiguous_labels(configuration.taxonomy)
+        + _unmeasurable(configuration)
+        + _endless_promises(configuration.queues)
+    )
+
+
+def _ambiguous_labels(taxonomy: Taxonomy) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return labels defined twice, and lists that replace the shipped one and leave nothing to choose between."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for block, labels, replaces in (
+        ("departments", taxonomy.departments, taxonomy.replace_departments),
+        ("intents", taxonomy.intents, taxonomy.replace_intents),
+    ):
+        names = [each.name for each in labels]
+        found += [
+            (("taxonomy", block, index, "name"), f"{name!r} is defined twice; join the two")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        found += [
+            (("taxonomy", block, index, "name"), f"{name!r} is the desk of posts that are unsure; choose another name")
+            for index, name in enumerate(names)
+            if name == TRIAGE
+        ]
+        if replaces and len(names) < 2:
+            message = f"replaces the shipped {block} by {len(names)}; at least two labels are needed to choose between"
+            found.append((("taxonomy", f"replace_{block}"), message))
+    return found
 
 
 def _unmeasurable(configuration: Configuration) -> list[tuple[tuple[str | int, ...], str]]:

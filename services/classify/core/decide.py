@@ -17,7 +17,7 @@ def best(scores: Sequence[float], head: Head) -> Label:
 
 
 def decide(scores: Scores, heads: Heads, model: str) -> Classification:
-    """Return the classification; unsure when department or intent is below its threshold, or there were no words."""
+    """Return the classification; unsure when a threshold is not reached or the text is not legible."""
     if not scores.department:
         chances = (1 / len(head.labels) for head in (heads.department, heads.intent, heads.sentiment))
         labels = [
@@ -27,11 +27,11 @@ def decide(scores: Scores, heads: Heads, model: str) -> Classification:
         return Classification(model=model, department=labels[0], intent=labels[1], sentiment=labels[2], unsure=True)
     department = best(scores.department, heads.department)
     intent = best(scores.intent, heads.intent)
-    unsure = department.probability < heads.department.threshold or intent.probability < heads.intent.threshold
+    below = department.probability < heads.department.threshold or intent.probability < heads.intent.threshold
     return Classification.model_construct(
         model=model,
         department=department,
         intent=intent,
         sentiment=best(scores.sentiment, heads.sentiment),
-        unsure=unsure,
+        unsure=below or not scores.legible,
     )

@@ -1,6 +1,5 @@
 """The default taxonomy as frozen data, and what a model's heads offer: labels in order and thresholds."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,9 +30,3 @@ class Heads:
     department: Head
     intent: Head
     sentiment: Head
-
-
-def unknown_labels(names: Iterable[str], heads: Heads) -> list[str]:
-    """Return the names that are a label of neither department nor intent."""
-    known = {*heads.department.labels, *heads.intent.labels}
-    return sorted(set(names) - known)

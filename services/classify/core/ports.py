@@ -7,11 +7,15 @@ from services.classify.core.labels import Heads
 
 
 class Scores(NamedTuple):
-    """Probabilities of one text, per head in the order of its labels; empty when the text says nothing."""
+    """Probabilities of one text, per head in the order of its labels; empty when the text says nothing.
+
+    `legible` is False for a text the model cannot judge: another language, no words, most of it unread.
+    """
 
     department: tuple[float, ...]
     intent: tuple[float, ...]
     sentiment: tuple[float, ...]
+    legible: bool = True
 
 
 NOTHING_SAID = Scores((), (), ())

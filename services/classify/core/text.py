@@ -7,12 +7,14 @@ characters become single blanks. So a text and its copy with another handle, lin
 import html
 import re
 import unicodedata
-from typing import Final
+from typing import Final, NamedTuple
 
 RAW_CHARACTERS: Final = 16_000
 """What is looked at of a text; far more than the encoder reads, so masks of any length fit."""
 PREPARED_CHARACTERS: Final = 1_000
 """What 128 tokens can hold, with room to spare."""
+JUDGED_CHARACTERS: Final = 4_000
+"""Of a longer text less than a quarter is read: too little to be sure."""
 
 HANDLE_MASK: Final = "@user"
 LINK_MASK: Final = "http"
@@ -35,8 +37,20 @@ def _folded(text: str) -> str:
     return text.upper().casefold()
 
 
+class Prepared(NamedTuple):
+    """What the encoder sees of a text, and whether that is enough of it to judge it."""
+
+    text: str
+    mostly_read: bool
+
+
 def prepare(text: str) -> str:
     """Return the text as the encoder sees it; empty when nothing is left. Never raises."""
+    return read(text).text
+
+
+def read(text: str) -> Prepared:
+    """Return the text as the encoder sees it, and whether most of it is not cut off. Never raises."""
     seen = _folded(_UNWANTED.sub(" ", text[:RAW_CHARACTERS]))
     if "&" in seen:
         seen = _folded(_UNWANTED.sub(" ", html.unescape(seen)))
@@ -48,4 +62,4 @@ def prepare(text: str) -> str:
     if "@" in seen:
         seen = _HANDLE.sub(HANDLE_MASK, _EMAIL.sub(EMAIL_MASK, seen))
     seen = _REPEATED_HANDLES.sub(HANDLE_MASK, _SPACE.sub(" ", seen))
-    return seen[:PREPARED_CHARACTERS].strip()
+    return Prepared(seen[:PREPARED_CHARACTERS].strip(), len(seen) <= JUDGED_CHARACTERS)

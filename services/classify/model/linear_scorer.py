@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.classify.core.labels import HEAD_NAMES, Heads
+from services.classify.core.legible import legible
 from services.classify.core.ports import NOTHING_SAID, Scores
-from services.classify.core.text import prepare
-from services.classify.model.artefact import Weights
-from services.classify.model.encoder import Encoder
-from services.classify.model.heads import logits, softmax
+from services.classify.core.text import Prepared, read
+from services.classify.model.artefact import Floats, Weights
+from services.classify.model.encoder import Encoder, Vectors
+from services.classify.model.heads import DECIMALS, logits, softmax
+from services.classify.model.own_head import OwnHead
 
 TEXTS_PER_CALL = 1_000
 
@@ -46,6 +48,22 @@ class RecentScores:
                 self._held.popitem(last=False)
 
 
+def _halfway(head: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round((each + 1 / len(head)) / 2, DECIMALS) for each in head)
+
+
+def _doubted(scores: Scores) -> Scores:
+    """Return probabilities of an illegible text half way towards those of a guess: what is stated must be honest."""
+    if scores.legible:
+        return scores
+    return Scores(_halfway(scores.department), _halfway(scores.intent), _halfway(scores.sentiment), legible=False)
+
+
+def _judged(scores: Scores, text: Prepared) -> Scores:
+    """Return the scores of a text, doubted when most of it was not read."""
+    return scores if text.mostly_read or not scores.legible else _doubted(scores._replace(legible=False))
+
+
 @dataclass
 class LinearScorer:
     """Implements services.classify.core.ports.Scorer."""
@@ -57,11 +75,13 @@ class LinearScorer:
     weights: Mapping[str, Weights]
     temperatures: Mapping[str, float]
     recent: RecentScores
+    own: Mapping[str, OwnHead] = field(default_factory=dict)
+    """Heads of an own taxonomy, where there is one; they build on the shipped ones."""
 
     def score(self, texts: Sequence[str]) -> Sequence[Scores]:
         """See Scorer.score."""
-        prepared = [prepare(text) for text in texts]
-        distinct = list(dict.fromkeys(text for text in prepared if text))
+        prepared = [read(text) for text in texts]
+        distinct = list(dict.fromkeys(each.text for each in prepared if each.text))
         known = self.recent.find(distinct)
         new = [text for text in distinct if text not in known]
         for start in range(0, len(new), TEXTS_PER_CALL):
@@ -69,14 +89,17 @@ class LinearScorer:
             scored = dict(zip(part, self._scored(part), strict=True))
             self.recent.keep(scored)
             known.update(scored)
-        return [known[text] if text else NOTHING_SAID for text in prepared]
+        return [_judged(known[each.text], each) if each.text else NOTHING_SAID for each in prepared]
 
     def _scored(self, texts: Sequence[str]) -> list[Scores]:
         vectors = self.encoder.vectors(texts)
-        per_head = [
-            softmax(logits(vectors, self.weights[name]), self.temperatures[name]).tolist() for name in HEAD_NAMES
-        ]
+        per_head = [self._of_head(name, vectors).tolist() for name in HEAD_NAMES]
         return [
-            Scores(*(tuple(probabilities) for probabilities in of_one_text))
-            for of_one_text in zip(*per_head, strict=True)
+            _doubted(Scores(tuple(department), tuple(intent), tuple(sentiment), legible(text)))
+            for text, department, intent, sentiment in zip(texts, *per_head, strict=True)
         ]
+
+    def _of_head(self, name: str, vectors: Vectors) -> Floats:
+        shipped = softmax(logits(vectors, self.weights[name]), self.temperatures[name])
+        own = self.own.get(name)
+        return own.probabilities(vectors, shipped) if own else shipped

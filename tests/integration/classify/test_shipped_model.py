@@ -49,8 +49,9 @@ def test_any_text_gets_probabilities_and_the_same_ones_alone(texts: list[str]) -
     assert [SCORER.score([text])[0] for text in texts] == list(together)
     for scores in together:
         if scores != NOTHING_SAID:
-            assert [len(each) for each in scores] == [9, 11, 3]
-            assert all(abs(sum(each) - 1) < 0.002 for each in scores)
+            heads = (scores.department, scores.intent, scores.sentiment)
+            assert [len(each) for each in heads] == [9, 11, 3]
+            assert all(abs(sum(each) - 1) < 0.002 for each in heads)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\x00", "\u200b\u200f", "\ud83d"])

@@ -1,7 +1,7 @@
 import pytest
 
 from services.classify.core.decide import decide
-from services.classify.core.labels import DEPARTMENTS, INTENTS, SENTIMENTS, TAXONOMY, unknown_labels
+from services.classify.core.labels import DEPARTMENTS, INTENTS, SENTIMENTS, TAXONOMY
 from services.classify.core.ports import NOTHING_SAID, Scores
 from tests.unit.classify.fakes import shares, some_heads
 
@@ -37,10 +37,6 @@ def test_a_text_without_words_is_unsure_chatter_with_the_probability_of_a_guess(
     assert (found.department.label, found.intent.label, found.sentiment.label) == ("none", "chatter", "neutral")
     assert found.department.probability == pytest.approx(1 / 9, abs=1e-4)
     assert found.unsure is True
-
-
-def test_labels_the_model_does_not_know_are_named() -> None:
-    assert unknown_labels(["billing", "logistics", "praise", "alarm"], some_heads()) == ["alarm", "logistics"]
 
 
 def test_the_taxonomy_is_the_label_guides() -> None:
