@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from services.ingest.api.activities import ActivitiesEndpoint
 from services.ingest.api.routes import Served, routers
+from services.ingest.api.sources import view_of
 from services.ingest.automaton import AutomatonTermFinder
 from services.ingest.connectors.bluesky import BlueskyConnector
 from services.ingest.connectors.bluesky_batch import BatchReader
@@ -40,6 +41,7 @@ from services.ingest.runner import Runner
 from services.ingest.settings import IngestSettings, read_secret
 from services.ingest.settlement import Settlement
 from services.ingest.states import Phase, SourceState
+from services.ingest.told import Told, tell_others
 from shared.clock import Clock, utc_now
 from shared.contracts.activity import Surface
 from shared.contracts.configuration import BlueskySource, Configuration, ReplaySource, SlackSource, Source
@@ -139,7 +141,8 @@ def build(setup: Setup, world: World) -> FastAPI:
         health.register("journal", world.settlement.problem)
     endpoint = ActivitiesEndpoint(intake, sources.accounts, meters, world.clock, setup.settings.trace_share)
     replays = Replays(world.lookup, intake, world.engine, world.clock)
-    served = Served(endpoint, sources.webhooks, sources.states, replays)
+    told = Told(world.engine, world.clock) if world.membership is not None else None
+    served = Served(endpoint, sources.webhooks, sources.states, replays, told)
     index, remembered = SqlActivityIndex(world.engine), timedelta(days=setup.settings.remember_days)
     names = [connector.state.name for connector in sources.connectors]
     leases = GroupLeases(names, world.membership) if world.membership is not None and names else None
@@ -155,6 +158,8 @@ def build(setup: Setup, world: World) -> FastAPI:
                 group.create_task(runner.run(), name="sources"),
                 group.create_task(forget_old(index, world.clock, remembered), name="forgetting"),
             ]
+            if told is not None:
+                tasks.append(group.create_task(tell_others(told, sources.states, sources.view), name="telling"))
             yield
             for task in tasks:
                 task.cancel()
@@ -205,6 +210,10 @@ class _Sources:
         """Health check: one failed source is shown in /v1/sources, only all of them make the service useless."""
         failed = [state.name for state in self.states if state.phase is Phase.FAILED]
         return f"all sources failed: {', '.join(failed)}" if failed and len(failed) == len(self.states) else None
+
+    def view(self, state: SourceState) -> str:
+        """Return what other replicas show of a source that runs here."""
+        return view_of(state, self._world.clock()).model_dump_json()
 
     def _state(self, source: Source) -> SourceState:
         state = SourceState(source.name, source.type, self._world.clock, self._meters)

@@ -64,6 +64,13 @@ LEASES: Final = Table(
     Column("source", String, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
 )
+STATES: Final = Table(
+    "ingest_states",
+    METADATA,
+    Column("source", String, primary_key=True),
+    Column("told_at_us", BigInteger, nullable=False),
+    Column("view", String, nullable=False),
+)
 GAPS: Final = Table(
     "ingest_gaps",
     METADATA,

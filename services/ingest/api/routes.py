@@ -12,6 +12,7 @@ from services.ingest.api.webhooks import webhooks_router
 from services.ingest.connectors.slack import SlackWebhook
 from services.ingest.replays import Replays
 from services.ingest.states import SourceState
+from services.ingest.told import Told
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Served:
     webhooks: Mapping[str, SlackWebhook]
     states: Sequence[SourceState]
     replays: Replays
+    told: Told | None = None
 
 
 def routers(served: Served) -> list[APIRouter]:
@@ -29,6 +31,6 @@ def routers(served: Served) -> list[APIRouter]:
     return [
         activities_router(served.activities),
         webhooks_router(served.webhooks),
-        sources_router(served.states, served.activities.clock),
+        sources_router(served.states, served.activities.clock, served.told),
         replays_router(served.replays),
     ]

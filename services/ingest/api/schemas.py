@@ -34,10 +34,10 @@ class SourceCounts(BaseModel):
 class SourceGap(BaseModel):
     """A time in which the source is known to have heard nothing."""
 
-    model_config = ConfigDict(serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
 
-    began_at: Instant = Field(serialization_alias="from")
-    ended_at: Instant = Field(serialization_alias="to")
+    began_at: Instant = Field(alias="from")
+    ended_at: Instant = Field(alias="to")
     reason: str
 
 

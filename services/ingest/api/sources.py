@@ -1,5 +1,6 @@
 """GET /v1/sources: what every source is doing."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -8,7 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.ingest.api.schemas import SourceCounts, SourceGap, SourcesView, SourceView
-from services.ingest.states import SourceState
+from services.ingest.states import Phase, SourceState
+from services.ingest.told import Told
 from shared.clock import Clock
 from shared.service.auth import Principal, authenticate
 from shared.service.problems import HttpProblem
@@ -21,20 +23,28 @@ def may_see_sources(principal: Annotated[Principal, Depends(authenticate)]) -> P
     return principal
 
 
-def sources_router(states: Sequence[SourceState], clock: Clock) -> APIRouter:
-    """Return GET /v1/sources."""
+def sources_router(states: Sequence[SourceState], clock: Clock, told: Told | None) -> APIRouter:
+    """Return GET /v1/sources; with `told`, what other replicas run is shown as they told it."""
     router = APIRouter(prefix="/v1", tags=["sources"])
 
     @router.get("/sources", dependencies=[Depends(may_see_sources)])
     async def get_sources() -> SourcesView:
         """Answer state, last activity, cursor, counts, gaps and last error of every configured source."""
         now = clock()
-        return SourcesView(sources=[_view(state, now) for state in states])
+        away = [state.name for state in states if state.phase is Phase.STANDBY]
+        others = await asyncio.to_thread(told.fresh, away) if told is not None and away else {}
+        return SourcesView(
+            sources=[
+                SourceView.model_validate_json(others[state.name]) if state.name in others else view_of(state, now)
+                for state in states
+            ]
+        )
 
     return router
 
 
-def _view(state: SourceState, now: datetime) -> SourceView:
+def view_of(state: SourceState, now: datetime) -> SourceView:
+    """Return what is shown of a source that this replica runs."""
     age = state.cursor_age_seconds(now)
     return SourceView(
         name=state.name,

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from services.ingest.app import Setup, World, build
 from services.ingest.database import open_database
+from services.ingest.leases import Membership
 from services.ingest.settings import IngestSettings
 from shared.clock import Clock, utc_now
 from shared.contracts.activity import Activity
@@ -56,6 +57,7 @@ class House:
     publisher: FakePublisher | None = None
     rewind_seconds: float = 0
     clock: Clock = utc_now
+    membership: Membership | None = None
 
     def app(self) -> FastAPI:
         configuration = Configuration.model_validate(self.configuration)
@@ -63,7 +65,17 @@ class House:
         setup = Setup(settings, configuration, Keyring(configuration, KEY), self.home)
         engine = open_database(f"sqlite:///{self.home / 'ingest.db'}")
         publisher = self.publisher or FakePublisher(self.log)
-        return build(setup, World(publisher, FakeEnds(self.log), FakeLookup(self.log), engine, clock=self.clock))
+        return build(
+            setup,
+            World(
+                publisher,
+                FakeEnds(self.log),
+                FakeLookup(self.log),
+                engine,
+                membership=self.membership,
+                clock=self.clock,
+            ),
+        )
 
     @contextlib.contextmanager
     def client(self) -> Iterator[TestClient]:
