@@ -37,7 +37,7 @@ class ActivitySink:
         return self.prepare(records)()
 
     def prepare(self, records: Sequence[Record]) -> Callable[[], Sequence[Rejection]]:
-        """Decode records, here and now; returns what stores them, to be called until it does not raise."""
+        """Decode records and begin to store them; returns what completes that, to be called until it does not raise."""
         at = self.clock()
         batch, left = read([record.value for record in records])
         rejected: list[Rejection] = []
@@ -55,10 +55,11 @@ class ActivitySink:
         if rows:
             batch = VersionBatch.together(batch, VersionBatch.of_rows(rows, positions))
         until = latest_received(records, batch)
+        complete = self.facts.begin(batch)
 
         def store() -> Sequence[Rejection]:
             self.snapshots.keep(seen)
-            self.facts.apply(batch)
+            complete()
             known = self.counted_until
             self.counted_until = known | {each: max(found, known.get(each, found)) for each, found in until.items()}
             self._time(batch)

@@ -1,6 +1,6 @@
 """What the sinks and the API need of a store; services.metrics.store implements it, tests may fake it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +31,9 @@ class Facts(Protocol):
 
         Raises TransientError to be called again, PermanentError when that cannot help.
         """
+
+    def begin(self, batch: VersionBatch) -> Callable[[], None]:
+        """Begin to store a batch, in the order of the calls; what is returned completes it, and raises, as `apply`."""
 
 
 class Snapshots(Protocol):

@@ -1,6 +1,7 @@
 """Writes versions, resolves facts, recomputes aggregates; one writer per thread. docs/adr/0004 says why it is exact."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +14,7 @@ from services.metrics.core.columns import VersionBatch
 from services.metrics.core.rows import REJECTION_COLUMNS, Row
 from services.metrics.store import statements
 from services.metrics.store.clickhouse import WRITE_SETTINGS, ClickHouseAddress, open_client, translated
+from shared.errors import TransientError
 
 UNUSED_SECONDS: Final = 86_400
 """A scratch table at a server that nobody touched for so long belongs to nobody."""
@@ -25,6 +27,8 @@ class ClickHouseFacts:
     address: ClickHouseAddress
     name: str
     _client: Client | None = field(default=None, init=False)
+    _inserting: Client | None = field(default=None, init=False)
+    _inserter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "insert"), init=False)
 
     def _open(self) -> Client:
         if self._client is None:
@@ -36,11 +40,28 @@ class ClickHouseFacts:
         return f"scratch_{self.name}"
 
     def apply(self, batch: VersionBatch) -> None:
-        """See Facts.apply. The order makes it exact: insert, stamp, read, write; level by level."""
+        """See Facts.apply."""
+        self.begin(batch)()
+
+    def begin(self, batch: VersionBatch) -> Callable[[], None]:
+        """See Facts.begin. The insert of a batch runs beside the reading for the one before, as two sinks' would."""
         if not len(batch):
-            return
+            return lambda: None
+        inserted = [self._inserter.submit(self._insert, batch)]
+
+        def complete() -> None:
+            try:
+                inserted[-1].result()
+            except TransientError:
+                inserted.append(self._inserter.submit(self._insert, batch))
+                raise
+            self._settle(batch)
+
+        return complete
+
+    def _settle(self, batch: VersionBatch) -> None:
+        """Resolve and recompute what a batch concerns. The order makes it exact: stamp, read, write; level by level."""
         client = self._open()
-        self._insert_versions(client, batch)
         self._resolve(client, batch.touched)
         for doing, text in (
             ("blank deleted texts", statements.SCRUB),
@@ -50,6 +71,11 @@ class ClickHouseFacts:
         ):
             with translated(doing):
                 self._run(client, text, self._stamp(client))
+
+    def _insert(self, batch: VersionBatch) -> None:
+        if self._inserting is None:
+            self._inserting = open_client(self.address, dict(WRITE_SETTINGS), database=self.address.database)
+        self._insert_versions(self._inserting, batch)
 
     def _insert_versions(self, client: Client, batch: VersionBatch) -> None:
         with translated("insert versions"):
@@ -80,7 +106,11 @@ class ClickHouseFacts:
         return int(str(client.command(statements.STAMP)))
 
     def close(self) -> None:
-        """Drop the scratch table and let go of the connection."""
+        """Drop the scratch table and let go of the connections."""
+        self._inserter.shutdown()
+        if self._inserting is not None:
+            self._inserting.close()
+            self._inserting = None
         if self._client is not None:
             with translated("drop the scratch table"):
                 self._client.command(f"DROP TABLE IF EXISTS {self._scratch}")

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -24,6 +24,9 @@ class FakeFacts:
 
     ids: list[object] = field(default_factory=list)
     away: bool = False
+
+    def begin(self, batch: VersionBatch) -> Callable[[], None]:
+        return lambda: self.apply(batch)
 
     def apply(self, batch: VersionBatch) -> None:
         if self.away:
