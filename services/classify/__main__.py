@@ -1,4 +1,4 @@
-"""`python -m services.classify` runs the service; `train`, `evaluate` and `card` are the offline commands."""
+"""`python -m services.classify` runs the service; `train`, `explain` and others are the offline commands."""
 
 import typer
 
