@@ -49,6 +49,7 @@ PERMANENT: Final = (
     UnsupportedVersionError,
 )
 MAX_RECORD_BYTES: Final = 1_048_576
+COMMIT_TIMEOUT_MS: Final = 15_000
 
 
 @contextlib.contextmanager
@@ -163,7 +164,8 @@ class KafkaSource:
             ours = consumer.assignment()
             wanted = {TopicPartition(*partition): offset for partition, offset in offsets.items()}
             consumer.commit(
-                {each: OffsetAndMetadata(offset, "", -1) for each, offset in wanted.items() if each in ours}
+                {each: OffsetAndMetadata(offset, "", -1) for each, offset in wanted.items() if each in ours},
+                timeout_ms=COMMIT_TIMEOUT_MS,  # without it, it waits for a coordinator that may never come back
             )
 
     def pause(self) -> None:

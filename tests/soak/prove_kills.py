@@ -78,7 +78,7 @@ def send_until_taken(system: System, lines: Sequence[Submission], refused: Count
             if answer.status_code == 202:
                 assert answer.json() == {"accepted": len(lines), "rejected": []}, answer.text[:500]
                 return
-            assert answer.status_code in {502, 503}, (answer.status_code, answer.text[:500])
+            assert answer.status_code in {502, 503, 504}, (answer.status_code, answer.text[:500])
             refused[str(answer.status_code)] += 1
         time.sleep(0.3)
 
