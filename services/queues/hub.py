@@ -139,16 +139,16 @@ class Hub:
 
     async def resume(self, position: Position | None) -> int | Resync:
         """Return the sequence to go on from after a place a client remembers, or that it has to resync."""
-        newest = self.newest()
-        if position is None or position.epoch != self._reader.epoch:
-            return Resync(newest)
-        if self._tail <= position.sequence <= self._head:
+        self.newest()
+        ours = position is not None and position.epoch == self._reader.epoch
+        if position is not None and ours and self._tail <= position.sequence <= self._head:
             return position.sequence
         bounds = await asyncio.to_thread(self._reader.bounds)
         # A place after the last event was never given out; one before the first kept event cannot be caught up with.
-        in_reach = bounds.first - 1 <= position.sequence <= bounds.last
-        if not in_reach or bounds.last - position.sequence > self._policy.replay_events:
-            return Resync(newest)
+        in_reach = ours and position is not None and bounds.first - 1 <= position.sequence <= bounds.last
+        if position is None or not in_reach or bounds.last - position.sequence > self._policy.replay_events:
+            # The database's last event, which we may not have read yet: the snapshot that is asked for holds it.
+            return Resync(bounds.last)
         return position.sequence
 
     async def after(self, sequence: int, timeout_seconds: float) -> Sequence[Event] | Resync:
