@@ -10,7 +10,7 @@ export const CARDS = [
     columns: ["engagement", "push", "replies", "mentions", "quotes", "announces", "likes", "follows", "people"] },
   { name: "shift", title: "The shift: answering instead of broadcasting", path: "shift", picture: true,
     counts: ["social_activities", "legacy_activities"], columns: ["conversation_share", "social_share", "push", "responses"] },
-  { name: "old-and-new", title: "Old channels (mail, press, phone, sms, web) and social", path: "shift", counts: ["social_push", "legacy_push"],
+  { name: "old-and-new", title: "Old channels beside social", path: "shift", counts: ["social_push", "legacy_push"],
     columns: ["social_push", "legacy_push", "social_engagement", "legacy_audience", "legacy_opens", "legacy_clicks"] },
   { name: "sentiment", title: "Sentiment of inbound posts", path: "sentiment", picture: true, counts: ["negative", "neutral", "positive"],
     columns: ["negative", "neutral", "positive", "net_sentiment"] },
@@ -53,7 +53,7 @@ function load() {
     script.onerror = () => { library = undefined; failed(new Error("the drawing library did not load; reload the page")); };
     document.head.append(script);
   });
-  specs ??= fetch("assets/charts.json").then((answer) => answer.json());
+  specs ??= fetch("assets/charts.json").then((answer) => answer.json()).catch((error) => { specs = undefined; throw error; });
   return Promise.all([specs, library]);
 }
 

@@ -95,7 +95,7 @@ function say(name, text) {
 
 function saySentences(shift, silos) {
   const reach = shift && ["audience", "opens", "clicks"].filter((each) => shift[`legacy_${each}`] !== null).map((each) => `${figure(`legacy_${each}`, shift[`legacy_${each}`])} ${each}`);
-  say("old-and-new", shift ? `Old channels: ${shift.legacy_push} sent${reach.length ? `, ${reach.join(", ")} as the sending tools report` : ""}. Social: ${shift.social_push} posts, ${shift.social_engagement.toLocaleString()} engagement.` : "");
+  say("old-and-new", shift ? `Old channels (mail, press, phone, sms, web): ${shift.legacy_push} sent${reach.length ? `, ${reach.join(", ")} as the sending tools report` : ""}. Social: ${shift.social_push} posts, ${shift.social_engagement.toLocaleString()} engagement.` : "");
   say("silos", `${silos.answered_by_two.length} conversations were answered by two departments, ${silos.asked_twice.length} questions reached two.`);
 }
 
