@@ -18,7 +18,7 @@ pytestmark = pytest.mark.broker
 
 def make_up(folder: Path) -> Launcher:
     """Run a Makefile with the recipe of ours over the small programs."""
-    (folder / "program.py").write_text(PROGRAM.replace(").run()", ", with_parent=True).run()"))
+    (folder / "program.py").write_text(PROGRAM.replace("\n).run()", "\n    with_parent=True,\n).run()"))
     (folder / "Makefile").write_text(f"up:\n\t@exec {sys.executable} program.py\n")
     port, output = free_port(), folder / "output.txt"
     settings = {"EARSHOT_HOME": str(folder / "home"), "EARSHOT_PORT": str(port), "PYTHONPATH": str(ROOT)}
