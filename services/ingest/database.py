@@ -111,9 +111,11 @@ def open_database(url: str) -> Engine:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
         with engine.begin() as connection:
+            # Replicas that start together would make the same table twice.
             if engine.dialect.name == "postgresql":
-                # Replicas that start together would make the same table twice.
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": TABLES_LOCK})
+            else:
+                connection.execute(text("BEGIN IMMEDIATE"))
             _add_age(connection)
             METADATA.create_all(connection)
     return engine
@@ -130,7 +132,7 @@ def _add_age(connection: Connection) -> None:
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  # a DBAPI connection has no common type
     """Let readers and the writer work at the same time; a killed process loses nothing that was committed."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")
 
 
