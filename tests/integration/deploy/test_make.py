@@ -20,6 +20,9 @@ def make_up(folder: Path) -> Launcher:
     """Run a Makefile with the recipe of ours over the small programs."""
     (folder / "program.py").write_text(PROGRAM.replace("\n).run()", "\n    with_parent=True,\n).run()"))
     (folder / "Makefile").write_text(f"up:\n\t@exec {sys.executable} program.py\n")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A test run in the background of a shell ignores SIGINT, and make would inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     port, output = free_port(), folder / "output.txt"
     settings = {"EARSHOT_HOME": str(folder / "home"), "EARSHOT_PORT": str(port), "PYTHONPATH": str(ROOT)}
     with output.open("ab") as file:
