@@ -135,6 +135,8 @@ def main() -> int:
     lines = list(Workload(told.seed, real_texts(told.texts, told.seed)).lines(told.activities))
     verbs = Counter(line.get("verb", "create") for line in lines)
     print(f"{told.place}: {len(lines)} activities {dict(verbs)}, {told.kills} kills, seed {told.seed}", flush=True)
+    if told.keep:
+        told.keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, place(told.place, told.keep or Path(temporary)) as where:
         where.system.start(within_seconds=90)
         began = time.monotonic()
